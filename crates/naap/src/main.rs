@@ -1,0 +1,2 @@
+//! naap
+fn main() {}
