@@ -1,0 +1,284 @@
+//! One event: the fields every statement carries, and the body that says what was seen.
+//!
+//! Struct fields stand in the order of their JSON names, so that serialising gives canonical bytes without sorting; a
+//! law in the tests holds that. Reading goes through [`Event::decode`], which never repairs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::body::{Body, Kind};
+use crate::canonical;
+use crate::identity::{Address, EventId, GatewayName, JobId, Model, NodeId, Pipeline, Region};
+use crate::refusal::{Defect, Refusal};
+use crate::unit::UnixMillis;
+
+/// The most bytes one event may have in canonical form (DESIGN section 5).
+pub const MAX_EVENT_BYTES: usize = 16 * 1024;
+
+/// The version of the event's shape; kinds and optional fields may be added under the same number.
+pub const SCHEMA: u16 = 1;
+
+/// Declares a closed set of words with their one spelling.
+#[macro_export]
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $name {
+            /// Every word of the set, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word as it stands in JSON.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::identity::Invalid;
+            fn from_str(text: &str) -> Result<Self, $crate::identity::Invalid> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err($crate::identity::Invalid::unknown_word(stringify!($name), text)),
+                }
+            }
+        }
+    };
+}
+
+impl crate::identity::Invalid {
+    /// A word that is not in its closed set.
+    pub fn unknown_word(what: &'static str, text: &str) -> Self {
+        Self { what, text: text.chars().take(80).collect() }
+    }
+}
+
+words! {
+    /// The network an event belongs to. Two networks never meet in one score.
+    Network {
+        /// Livepeer on Arbitrum One.
+        Livepeer = "livepeer",
+        /// Everything a simulator makes.
+        Simulation = "simulation",
+    }
+}
+
+words! {
+    /// What a node does, and so what its word is about.
+    Role {
+        /// Takes work from users and hands it to orchestrators.
+        Gateway = "gateway",
+        /// Sells work and answers for its workers.
+        Orchestrator = "orchestrator",
+        /// Runs AI models for an orchestrator.
+        Worker = "worker",
+        /// Transcodes for an orchestrator.
+        Transcoder = "transcoder",
+        /// Sends probes.
+        Tester = "tester",
+        /// Signs as itself what unsigned feeds say.
+        Collector = "collector",
+        /// Says who may speak.
+        Controller = "controller",
+    }
+}
+
+words! {
+    /// The kind of work a job is.
+    Workload {
+        /// Real-time AI video: a long session with status reports.
+        LiveVideo = "live-video",
+        /// One AI request, one answer.
+        AiBatch = "ai-batch",
+        /// A language model request, streamed or not.
+        Llm = "llm",
+        /// Bring your own container.
+        Byoc = "byoc",
+        /// Video segments in several renditions.
+        Transcoding = "transcoding",
+        /// An app session on a live runner.
+        LiveRunner = "live-runner",
+    }
+}
+
+words! {
+    /// Whether somebody wanted the work or wanted to measure it.
+    Origin {
+        /// Asked for by a user.
+        Organic = "organic",
+        /// Asked for by a tester.
+        Probe = "probe",
+    }
+}
+
+/// One signed statement of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it happened, by the reporter's clock.
+    pub at_ms: UnixMillis,
+    /// What was seen.
+    pub body: Body,
+    /// The gateway that an unsigned feed named, where a collector speaks for it.
+    pub gateway: Option<GatewayName>,
+    /// Unique per reporter.
+    pub id: EventId,
+    /// The job it is about.
+    pub job_id: Option<JobId>,
+    /// The model asked for or served.
+    pub model: Option<Model>,
+    /// The network it belongs to.
+    pub network: Network,
+    /// The node that speaks.
+    pub node: NodeId,
+    /// Whether the work was wanted or was a test, where known.
+    pub origin: Option<Origin>,
+    /// The pipeline asked for or served.
+    pub pipeline: Option<Pipeline>,
+    /// The configured region of the node.
+    pub region: Option<Region>,
+    /// The address that answers for the node.
+    pub reporter: Address,
+    /// The role the node speaks in.
+    pub role: Role,
+    /// The kind of work, where it is about work.
+    pub workload: Option<Workload>,
+}
+
+/// The event as it stands in JSON, its data still bytes.
+#[derive(Deserialize)]
+struct Incoming<'a> {
+    at_ms: UnixMillis,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    gateway: Option<GatewayName>,
+    id: EventId,
+    job_id: Option<JobId>,
+    #[serde(borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    model: Option<Model>,
+    network: Network,
+    node: NodeId,
+    origin: Option<Origin>,
+    pipeline: Option<Pipeline>,
+    region: Option<Region>,
+    reporter: Address,
+    role: Role,
+    schema: u16,
+    workload: Option<Workload>,
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a> {
+    at_ms: UnixMillis,
+    data: &'a Body,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'a GatewayName>,
+    id: &'a EventId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<JobId>,
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a Model>,
+    network: Network,
+    node: &'a NodeId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<&'a Pipeline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a Region>,
+    reporter: Address,
+    role: Role,
+    schema: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workload: Option<Workload>,
+}
+
+impl Event {
+    /// The kind of statement it is.
+    pub fn kind(&self) -> Kind {
+        self.body.kind()
+    }
+
+    /// The canonical bytes, which are what a batch commits to.
+    pub fn encode(&self) -> Result<Vec<u8>, Refusal> {
+        let malformed = |error| Refusal::new(Defect::EventMalformed, error);
+        let bytes = serde_json::to_vec(&self.outgoing()).map_err(malformed)?;
+        if bytes.len() > MAX_EVENT_BYTES {
+            return Err(too_large(bytes.len()));
+        }
+        canonical::check(&bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads canonical bytes. Fields this version does not know are passed over; kinds it does not know are refused.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        if bytes.len() > MAX_EVENT_BYTES {
+            return Err(too_large(bytes.len()));
+        }
+        canonical::check(bytes)?;
+        let malformed = |error| Refusal::new(Defect::EventMalformed, error);
+        let incoming: Incoming<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
+        if incoming.schema != SCHEMA {
+            return Err(Refusal::new(Defect::EventMalformed, format_args!("schema {}", incoming.schema)));
+        }
+        let body = Body::decode(&incoming.kind, incoming.data.get())?;
+        Ok(incoming.with(body))
+    }
+
+    fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing {
+            at_ms: self.at_ms,
+            data: &self.body,
+            gateway: self.gateway.as_ref(),
+            id: &self.id,
+            job_id: self.job_id,
+            kind: self.kind(),
+            model: self.model.as_ref(),
+            network: self.network,
+            node: &self.node,
+            origin: self.origin,
+            pipeline: self.pipeline.as_ref(),
+            region: self.region.as_ref(),
+            reporter: self.reporter,
+            role: self.role,
+            schema: SCHEMA,
+            workload: self.workload,
+        }
+    }
+}
+
+impl Incoming<'_> {
+    fn with(self, body: Body) -> Event {
+        Event {
+            at_ms: self.at_ms,
+            body,
+            gateway: self.gateway,
+            id: self.id,
+            job_id: self.job_id,
+            model: self.model,
+            network: self.network,
+            node: self.node,
+            origin: self.origin,
+            pipeline: self.pipeline,
+            region: self.region,
+            reporter: self.reporter,
+            role: self.role,
+            workload: self.workload,
+        }
+    }
+}
+
+fn too_large(bytes: usize) -> Refusal {
+    Refusal::new(Defect::EventTooLarge, format_args!("{bytes} bytes, at most {MAX_EVENT_BYTES}"))
+}

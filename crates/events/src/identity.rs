@@ -1,0 +1,383 @@
+//! Who and what an event speaks of: every identity as a type of its own, parsed once at the edge.
+//!
+//! Addresses and digests are fixed-size bytes written as lower-case hex; names are bounded text without control
+//! characters. Nothing here is resolved, looked up or trusted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Text that is not the identity it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {what}: {text:?}")]
+pub struct Invalid {
+    /// The identity that was expected, for example `address`.
+    pub what: &'static str,
+    /// The text, cut to 80 characters.
+    pub text: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(what: &'static str, text: &str) -> Self {
+        Self { what, text: text.chars().take(80).collect() }
+    }
+}
+
+/// Declares a fixed-size byte identity with its lower-case hex form.
+macro_rules! hex_identity {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $prefix:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $bytes]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($prefix)?;
+                let mut text = [0u8; 2 * $bytes];
+                hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+                f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            /// Accepts the canonical form only: lower case, with its prefix.
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let invalid = || Invalid::new($what, text);
+                let digits = text.strip_prefix($prefix).ok_or_else(invalid)?;
+                if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    return Err(invalid());
+                }
+                let mut bytes = [0u8; $bytes];
+                hex::decode_to_slice(digits, &mut bytes).map_err(|_| invalid())?;
+                Ok(Self(bytes))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!("a lower-case hex ", $what))
+                    }
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Text)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string",
+                    "pattern": format!("^{}[0-9a-f]{{{}}}$", $prefix, 2 * $bytes),
+                })
+            }
+        }
+    };
+}
+
+hex_identity!(
+    /// An Ethereum address: the operator behind any number of nodes. `0x` and 40 lower-case hex digits.
+    Address, 20, "0x", "address"
+);
+hex_identity!(
+    /// An Ed25519 public key: the name of one publisher's chain of batches. 64 hex digits.
+    PublisherKey, 32, "", "publisher key"
+);
+hex_identity!(
+    /// A SHA-256 digest. 64 hex digits.
+    Digest, 32, "", "digest"
+);
+hex_identity!(
+    /// The shared pseudonym of one job, the same from every party (see [`crate::job`]). 32 hex digits.
+    JobId, 16, "", "job id"
+);
+hex_identity!(
+    /// A stable stand-in for something that must not be published, such as a worker's inner URL. 16 hex digits.
+    Pseudonym, 8, "", "pseudonym"
+);
+
+hex_identity!(
+    /// An Ed25519 signature over a batch header. 128 hex digits.
+    BatchSignature, 64, "", "batch signature"
+);
+hex_identity!(
+    /// An address's signature, `r`, `s` and `v` (27 or 28). `0x` and 130 hex digits.
+    AddressSignature, 65, "0x", "address signature"
+);
+
+impl Address {
+    /// Reads an address in any letter case, as nodes write them (EIP-55 or lower), with surrounding space tolerated.
+    pub fn parse_any(text: &str) -> Result<Self, Invalid> {
+        text.trim().to_ascii_lowercase().parse()
+    }
+
+    /// The zero address, which nodes send where they mean "none".
+    pub fn is_zero(&self) -> bool {
+        self.0 == [0; 20]
+    }
+}
+
+impl Digest {
+    /// The digest of nothing said yet: the `prev` of a chain's first batch.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// SHA-256 over `parts`, one after the other.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        use sha2::Digest as _;
+        let mut hasher = sha2::Sha256::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+}
+
+impl Pseudonym {
+    /// The first eight bytes of SHA-256 over `naap/pseudonym/1`, a zero byte and `text`.
+    pub fn of(text: &str) -> Self {
+        let Digest(full) = Digest::of(&[b"naap/pseudonym/1\0", text.as_bytes()]);
+        let mut bytes = [0; 8];
+        for (to, from) in bytes.iter_mut().zip(full) {
+            *to = from;
+        }
+        Self(bytes)
+    }
+}
+
+/// Declares a bounded text identity: 1 to `$max` bytes, no control characters, no surrounding space.
+macro_rules! text_identity {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The most bytes one may have.
+            pub const MAX_BYTES: usize = $max;
+
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                let fits = (1..=$max).contains(&text.len());
+                if !fits || text.trim() != text || text.chars().any(char::is_control) {
+                    return Err(Invalid::new($what, text));
+                }
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+                impl de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!("a ", $what))
+                    }
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Text)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": $max })
+            }
+        }
+    };
+}
+
+text_identity!(
+    /// An event's name, unique per reporter: the pair (reporter, id) is the dedupe key.
+    EventId, 80, "event id"
+);
+text_identity!(
+    /// A node on disk: a UUID that survives restarts. Many nodes may share one address.
+    NodeId, 36, "node id"
+);
+text_identity!(
+    /// A configured region from a fixed list of the network, never derived from a network address.
+    Region, 16, "region"
+);
+text_identity!(
+    /// A pipeline by its Livepeer name, such as `live-video-to-video`, or a BYOC capability.
+    Pipeline, 64, "pipeline"
+);
+text_identity!(
+    /// A model by the name orchestrators offer it under.
+    Model, 128, "model"
+);
+text_identity!(
+    /// A gateway by the host it gives itself: self-declared and not authenticated.
+    GatewayName, 128, "gateway name"
+);
+text_identity!(
+    /// A short word of a machine: a version, a GPU name or id, a counter.
+    Label, 96, "label"
+);
+
+/// Where an orchestrator answers: `scheme://host:port`, always with its port, never with user, path or query.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ServiceUrl(Box<str>);
+
+impl ServiceUrl {
+    /// Brings a URL as nodes write it to its one form, or says that it is none.
+    ///
+    /// Letter case of scheme and host, a missing default port, a trailing slash and a path are levelled, so that two
+    /// spellings of one place are one orchestrator.
+    pub fn normalise(text: &str) -> Result<Self, Invalid> {
+        let invalid = || Invalid::new("service url", text);
+        let lower = text.trim().to_ascii_lowercase();
+        let (scheme, rest) = lower.split_once("://").ok_or_else(invalid)?;
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => return Err(invalid()),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, digits)) if !digits.ends_with(']') => {
+                (host, digits.parse::<u16>().map_err(|_| invalid())?)
+            }
+            _ => (authority, default_port),
+        };
+        let plain = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        if plain.is_empty() || plain.len() > 253 || port == 0 || !plain.chars().all(is_host) {
+            return Err(invalid());
+        }
+        let text = if plain.contains(':') {
+            format!("{scheme}://[{plain}]:{port}")
+        } else {
+            format!("{scheme}://{plain}:{port}")
+        };
+        Ok(Self(text.into()))
+    }
+
+    /// The URL itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ServiceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ServiceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for ServiceUrl {
+    type Err = Invalid;
+
+    /// Accepts the normal form only.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let normal = Self::normalise(text)?;
+        if normal.as_str() == text { Ok(normal) } else { Err(Invalid::new("service url", text)) }
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for ServiceUrl {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ServiceUrl".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^https?://[^/?#@]+:[0-9]+$" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_one_place_are_one() {
+        let forms =
+            ["https://Orch.Example", "https://orch.example:443/", " HTTPS://orch.example./path?x=1 "];
+        for form in forms {
+            assert_eq!(ServiceUrl::normalise(form).unwrap().as_str(), "https://orch.example:443");
+        }
+        assert_eq!(ServiceUrl::normalise("https://[2001:DB8::1]:8935").unwrap().as_str(), "https://[2001:db8::1]:8935");
+        for bad in ["", "orch.example:8935", "ftp://a:1", "https://", "https://a:0", "https://a b:1", "https://u@h:1"] {
+            assert!(ServiceUrl::normalise(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_strict_in_events_and_lenient_at_the_edge() {
+        let mixed = "0xd00354656922168815Fcd1e51CBddB9e359e3C7F";
+        assert!(mixed.parse::<Address>().is_err());
+        assert_eq!(Address::parse_any(mixed).unwrap().to_string(), mixed.to_ascii_lowercase());
+        assert!(Address::parse_any("0x12").is_err());
+        assert!(Address::parse_any("").is_err());
+    }
+
+    #[test]
+    fn names_are_bounded_and_plain() {
+        assert!("".parse::<Model>().is_err());
+        assert!("a\nb".parse::<Model>().is_err());
+        assert!(" a".parse::<Model>().is_err());
+        assert!("m".repeat(129).parse::<Model>().is_err());
+        assert_eq!("stabilityai/sd-turbo".parse::<Model>().unwrap().as_str(), "stabilityai/sd-turbo");
+    }
+}
