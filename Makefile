@@ -1,0 +1,31 @@
+# The commands of the project; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench soak
+
+help: ## show this list
+	@echo "naap: service levels that anyone can recompute"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Needed: Rust (rustup) with a C compiler, Node, make and git."
+	@echo "The interoperability and browser tests also need Go, Python 3.11 with venv and a Debian-like system;"
+	@echo "what is missing there is skipped loudly, and fails where CI is set."
+	@echo
+	@echo "Options of run: DATA=dir CAPTURES=dir CAPTURES_AT=time LISTEN=host:port KAFKA=host:port SEED=n"
+	@echo "  make run CAPTURES=../captures CAPTURES_AT=2026-01-08T21:50:00Z"
+
+run: ## build, import CAPTURES=dir if given, start `naap dev` with a simulated network, print the address
+	@scripts/run
+
+test: ## lint and run every test; fetches the libraries it needs
+	@scripts/test
+
+check: ## the quick part of test: formatting, lints, tidy, dependency policy
+	@scripts/test --quick
+
+bench: ## measure the figures we hold ourselves to and print them as a table (minutes, release build)
+	@cargo bench --package naap --bench figures
+
+soak: ## kill -9 a running naap 1000 times and look for anything lost (long, release build)
+	@NAAP_KILLS=1000 cargo test --release --package naap -- --nocapture kill
