@@ -1,1 +1,3 @@
 //! publisher
+
+pub mod spool;

@@ -1,0 +1,4 @@
+//! The publisher's integration tests, one binary.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod spool;
