@@ -7,6 +7,7 @@
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::canonical;
 use crate::event::{MAX_EVENT_BYTES, Network};
 use crate::identity::{BatchSignature, Digest, PublisherKey};
 use crate::merkle;
@@ -50,7 +51,19 @@ pub struct Header {
 }
 
 /// Where a batch stands: nobody else's batch has these three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct Position {
     /// The publisher.
     pub key: PublisherKey,
@@ -67,22 +80,51 @@ impl Header {
     }
 
     /// Reads canonical bytes and refuses every other form.
+    ///
+    /// A header of another format is refused as that, whatever else it holds.
     pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
-        let malformed = |error| Refusal::new(Defect::BatchMalformed, format_args!("header: {error}"));
+        #[derive(Deserialize)]
+        struct Named {
+            format: String,
+        }
+        let malformed =
+            |error| Refusal::new(Defect::BatchMalformed, format_args!("header: {error}"));
+        canonical::check(bytes)
+            .map_err(|refusal| Refusal::new(Defect::BatchMalformed, refusal.detail))?;
+        let Named { format } = serde_json::from_slice(bytes).map_err(malformed)?;
+        if format != FORMAT {
+            return Err(Refusal::new(Defect::BatchFormat, format_args!("format {format:?}")));
+        }
         let header: Self = serde_json::from_slice(bytes).map_err(malformed)?;
-        if header.format != FORMAT {
-            return Err(Refusal::new(Defect::BatchFormat, format_args!("format {:?}", header.format)));
-        }
         if header.bytes() != bytes {
-            return Err(Refusal::new(Defect::BatchMalformed, "header not canonical"));
+            return Err(Refusal::new(Defect::BatchMalformed, "header not in its one form"));
         }
-        if header.count == 0 || usize::from(header.count) > MAX_EVENTS {
-            return Err(Refusal::new(Defect::BatchTooLarge, format_args!("{} events", header.count)));
-        }
-        if !header.sealed_ms.is_plausible() {
-            return Err(Refusal::new(Defect::BatchTime, format_args!("sealed at {}", header.sealed_ms)));
-        }
+        header.check_values()?;
         Ok(header)
+    }
+
+    fn check_values(&self) -> Result<(), Refusal> {
+        if self.count == 0 || usize::from(self.count) > MAX_EVENTS {
+            return Err(Refusal::new(Defect::BatchTooLarge, format_args!("{} events", self.count)));
+        }
+        if !self.sealed_ms.is_plausible() {
+            return Err(Refusal::new(
+                Defect::BatchTime,
+                format_args!("sealed at {}", self.sealed_ms),
+            ));
+        }
+        if self.seq == 0 && self.prev != Digest::ZERO {
+            return Err(Refusal::new(Defect::BatchChain, "sequence 0 names a header before it"));
+        }
+        Ok(())
+    }
+
+    /// Whether the two are an equivocation: one place in one chain, two contents.
+    ///
+    /// Only headers are compared. Frames of one batch may differ, because one payload compresses in many ways, and so
+    /// may signatures: whoever holds the key can sign one header twice with two results.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.position() == other.position() && self != other
     }
 
     /// The name by which the next header refers to this one.
@@ -122,13 +164,16 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Joins events; an event holds no raw line feed, because canonical JSON escapes it.
+    /// Joins events.
+    ///
+    /// Canonical JSON escapes line feeds; bytes that hold a raw one are as many events as they have lines, here as on
+    /// the wire.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut payload = Self { lines: Vec::new(), count: 0 };
         for event in events {
             payload.lines.extend_from_slice(event);
             payload.lines.push(b'\n');
-            payload.count += 1;
+            payload.count += 1 + line_feeds(event);
         }
         payload
     }
@@ -138,7 +183,7 @@ impl Payload {
         if lines.last() != Some(&b'\n') || lines.len() > MAX_PAYLOAD_BYTES {
             return Err(Refusal::new(Defect::BatchMalformed, "payload is not lines, or too long"));
         }
-        let count = lines.iter().filter(|byte| **byte == b'\n').count();
+        let count = line_feeds(&lines);
         Ok(Self { lines, count })
     }
 
@@ -163,6 +208,10 @@ impl Payload {
     pub fn root(&self) -> Digest {
         merkle::root(self.events())
     }
+}
+
+fn line_feeds(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 /// A header, its signature and its events.
@@ -190,7 +239,8 @@ pub struct Tail {
 impl Batch {
     /// Seals `payload` as the batch after `tail` in `epoch`, or as its first.
     ///
-    /// A clock that went back does not show: the batch is sealed no earlier than the one before it.
+    /// A clock that went back does not show: the batch is sealed no earlier than the one before it. What nobody would
+    /// accept is not sealed: no events or too many, an implausible time, a number over 2^53 - 1.
     pub fn seal(
         secret: &SigningKey,
         network: Network,
@@ -199,8 +249,11 @@ impl Batch {
         now: UnixMillis,
         payload: Payload,
     ) -> Result<Self, Refusal> {
-        let count = u16::try_from(payload.count()).ok().filter(|count| (1..=MAX_EVENTS).contains(&usize::from(*count)));
-        let too_many = || Refusal::new(Defect::BatchTooLarge, format_args!("{} events", payload.count()));
+        let count = u16::try_from(payload.count())
+            .ok()
+            .filter(|count| (1..=MAX_EVENTS).contains(&usize::from(*count)));
+        let too_many =
+            || Refusal::new(Defect::BatchTooLarge, format_args!("{} events", payload.count()));
         let header = Header {
             count: count.ok_or_else(too_many)?,
             epoch,
@@ -210,8 +263,9 @@ impl Batch {
             prev: tail.map_or(Digest::ZERO, |tail| tail.hash),
             root: payload.root(),
             sealed_ms: tail.map_or(now, |tail| now.max(tail.sealed_ms)),
-            seq: tail.map_or(0, |tail| tail.seq + 1),
+            seq: tail.map_or(0, |tail| tail.seq.saturating_add(1)),
         };
+        let header = Header::decode(&header.bytes())?;
         let signature = BatchSignature(secret.sign(&signed_bytes(&header.bytes())).to_bytes());
         Ok(Self { header, payload, signature })
     }
@@ -224,8 +278,13 @@ impl Batch {
 
     /// Checks that the events are those the header commits to, and no more.
     pub fn verify_payload(&self) -> Result<(), Refusal> {
-        if self.payload.count() != usize::from(self.header.count) || self.payload.root() != self.header.root {
-            return Err(Refusal::new(Defect::BatchRoot, format_args!("sequence {}", self.header.seq)));
+        if self.payload.count() != usize::from(self.header.count)
+            || self.payload.root() != self.header.root
+        {
+            return Err(Refusal::new(
+                Defect::BatchRoot,
+                format_args!("sequence {}", self.header.seq),
+            ));
         }
         Ok(())
     }
@@ -236,9 +295,12 @@ impl Batch {
     }
 }
 
-/// Checks that `next` follows `before` in one chain.
+/// Checks that `next` follows `before`, which is the tail of `next`'s own key and epoch.
+///
+/// The first batch of an epoch follows nothing: [`Header::decode`] holds it to sequence 0 and zeros.
 pub fn check_link(before: &Tail, next: &Header) -> Result<(), Refusal> {
-    let wrong = |defect, why: &str| Err(Refusal::new(defect, format_args!("sequence {}: {why}", next.seq)));
+    let wrong =
+        |defect, why: &str| Err(Refusal::new(defect, format_args!("sequence {}: {why}", next.seq)));
     if before.seq.checked_add(1) != Some(next.seq) {
         return wrong(Defect::BatchChain, "does not come next");
     }

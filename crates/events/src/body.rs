@@ -14,6 +14,7 @@ pub mod stream;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Address, ServiceUrl};
+use crate::object::Object;
 use crate::refusal::{Defect, Refusal};
 
 /// Declares the kinds once: variant, its data and its name.
@@ -38,8 +39,11 @@ macro_rules! kinds {
             /// Reads the data of the kind named `kind`.
             pub fn decode(kind: &str, data: &str) -> Result<Self, Refusal> {
                 let malformed = |error| Refusal::new(Defect::EventMalformed, format_args!("{kind}: {error}"));
+                let mut reader = serde_json::Deserializer::from_str(data);
                 match kind {
-                    $($word => serde_json::from_str(data).map(Self::$name).map_err(malformed),)*
+                    $($word => <$data>::deserialize(Object(&mut reader))
+                        .and_then(|data| reader.end().map(|()| Self::$name(data)))
+                        .map_err(malformed),)*
                     _ => Err(Refusal::new(Defect::EventKind, format_args!("kind {kind:?}"))),
                 }
             }
@@ -116,7 +120,20 @@ kinds! {
 /// The ways an orchestrator is named; at least one is known.
 ///
 /// Gateways see the signer's address and the URL, the chain knows the recipient: `capability.offered` ties the three.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(remote = "Orchestrator")]
 pub struct Orchestrator {
     /// The on-chain address that is paid: the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +145,8 @@ pub struct Orchestrator {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<ServiceUrl>,
 }
+
+crate::object::object_only!(Orchestrator);
 
 impl Orchestrator {
     /// Whether nobody is named.
@@ -182,9 +201,12 @@ crate::words! {
 
 /// A price: `wei` for each `units`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Price")]
 pub struct Price {
     /// How many units the price is for: pixels, tokens, seconds, as the capability counts them.
     pub units: u64,
     /// What they cost.
     pub wei: crate::unit::Wei,
 }
+
+crate::object::object_only!(Price);

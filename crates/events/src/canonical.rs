@@ -47,7 +47,8 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), Refusal> {
             out.push(b']');
         }
         // serde_json's escapes are RFC 8785's: the two-letter ones, and \u00xx in lower case for the other controls.
-        scalar => serde_json::to_writer(&mut *out, scalar).map_err(|error| not_canonical(0, &error.to_string()))?,
+        scalar => serde_json::to_writer(&mut *out, scalar)
+            .map_err(|error| not_canonical(0, &error.to_string()))?,
     }
     Ok(())
 }
@@ -236,9 +237,28 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for bad in [
-            "", " {}", "{} ", r#"{"b":1,"a":1}"#, r#"{"a":1,"a":1}"#, r#"{"a": 1}"#, "1.0", "1e3", "01", "-0",
-            "9007199254740992", r#""\/""#, r#""\u0041""#, r#""\u000a""#, r#""\u001F""#, "\"\u{1}\"", r#"{"é":1}"#,
-            "[1,]", r#"{"a":1,}"#, "nul", "\"open", "[[[[[[[[[[[[[[1]]]]]]]]]]]]]]",
+            "",
+            " {}",
+            "{} ",
+            r#"{"b":1,"a":1}"#,
+            r#"{"a":1,"a":1}"#,
+            r#"{"a": 1}"#,
+            "1.0",
+            "1e3",
+            "01",
+            "-0",
+            "9007199254740992",
+            r#""\/""#,
+            r#""\u0041""#,
+            r#""\u000a""#,
+            r#""\u001F""#,
+            "\"\u{1}\"",
+            r#"{"é":1}"#,
+            "[1,]",
+            r#"{"a":1,}"#,
+            "nul",
+            "\"open",
+            "[[[[[[[[[[[[[[1]]]]]]]]]]]]]]",
         ] {
             assert!(check(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -20,7 +20,10 @@ pub const CHAIN_ID: u64 = 42_161;
 pub const MAX_LIFETIME: Millis = Millis(90 * 24 * 3_600_000);
 
 /// What an address agrees to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(remote = "Delegation")]
 pub struct Delegation {
     /// The last moment at which the key may seal.
     pub expiry_ms: UnixMillis,
@@ -37,6 +40,8 @@ pub struct Delegation {
     /// Of two delegations of one key by one address, the higher serial holds.
     pub serial: u64,
 }
+
+crate::object::object_only!(Delegation);
 
 impl Delegation {
     /// Whether a batch sealed at `sealed_ms` lies within the right: at most 90 days before its end, and before it.
@@ -90,7 +95,9 @@ impl Delegation {
     pub fn sign(&self, secret: &k256::ecdsa::SigningKey) -> AddressSignature {
         let (signature, recovery) = secret.sign_prehash_recoverable(&self.signing_hash());
         let mut bytes = [0; 65];
-        for (to, from) in bytes.iter_mut().zip(signature.to_bytes().iter().chain(&[27 + recovery.to_byte()])) {
+        for (to, from) in
+            bytes.iter_mut().zip(signature.to_bytes().iter().chain(&[27 + recovery.to_byte()]))
+        {
             *to = *from;
         }
         AddressSignature(bytes)
@@ -100,7 +107,10 @@ impl Delegation {
     pub fn verify(&self, signature: &AddressSignature) -> Result<(), Refusal> {
         let wrong = |why: &str| Refusal::new(Defect::DelegationSignature, why);
         let [rs @ .., v] = &signature.0;
-        let parity = v.checked_sub(27).filter(|parity| *parity < 2).ok_or_else(|| wrong("v is not 27 or 28"))?;
+        let parity = v
+            .checked_sub(27)
+            .filter(|parity| *parity < 2)
+            .ok_or_else(|| wrong("v is not 27 or 28"))?;
         let recovery = RecoveryId::from_byte(parity).ok_or_else(|| wrong("v is not 27 or 28"))?;
         let rs = Signature::from_slice(rs).map_err(|_| wrong("r or s out of range"))?;
         if rs.normalize_s() != rs {

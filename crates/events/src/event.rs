@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::body::{Body, Kind};
 use crate::canonical;
 use crate::identity::{Address, EventId, GatewayName, JobId, Model, NodeId, Pipeline, Region};
+use crate::object::Object;
 use crate::refusal::{Defect, Refusal};
 use crate::unit::UnixMillis;
 
@@ -23,7 +24,7 @@ pub const SCHEMA: u16 = 1;
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema)]
         pub enum $name {
             $($(#[$vdoc])* #[serde(rename = $word)] $variant,)*
         }
@@ -35,6 +36,23 @@ macro_rules! words {
             /// The word as it stands in JSON.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            /// Reads a word, and not the object `{"word":null}` that derived code would also read.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Word;
+                impl serde::de::Visitor<'_> for Word {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("a word of ", stringify!($name)))
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Word)
             }
         }
 
@@ -122,11 +140,12 @@ words! {
 }
 
 /// One signed statement of one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 pub struct Event {
     /// When it happened, by the reporter's clock.
     pub at_ms: UnixMillis,
-    /// What was seen.
+    /// What was seen. In JSON the members `kind` and `data`.
+    #[schemars(skip)]
     pub body: Body,
     /// The gateway that an unsigned feed named, where a collector speaks for it.
     pub gateway: Option<GatewayName>,
@@ -228,9 +247,13 @@ impl Event {
         }
         canonical::check(bytes)?;
         let malformed = |error| Refusal::new(Defect::EventMalformed, error);
-        let incoming: Incoming<'_> = serde_json::from_slice(bytes).map_err(malformed)?;
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let incoming = Incoming::deserialize(Object(&mut reader)).map_err(malformed)?;
         if incoming.schema != SCHEMA {
-            return Err(Refusal::new(Defect::EventMalformed, format_args!("schema {}", incoming.schema)));
+            return Err(Refusal::new(
+                Defect::EventMalformed,
+                format_args!("schema {}", incoming.schema),
+            ));
         }
         let body = Body::decode(&incoming.kind, incoming.data.get())?;
         Ok(incoming.with(body))

@@ -26,8 +26,8 @@ impl Invalid {
 
 /// Declares a fixed-size byte identity with its lower-case hex form.
 macro_rules! hex_identity {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal, $prefix:literal, $what:literal) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident, $bytes:literal, $prefix:literal, $what:literal) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $bytes]);
 
@@ -90,6 +90,7 @@ macro_rules! hex_identity {
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
+                    "description": concat!($($doc),*).trim_start(),
                     "type": "string",
                     "pattern": format!("^{}[0-9a-f]{{{}}}$", $prefix, 2 * $bytes),
                 })
@@ -167,10 +168,17 @@ impl Pseudonym {
     }
 }
 
+/// [`str::trim`] and [`char::is_control`] as a regular expression: no control character, no white space at the ends.
+const TEXT_PATTERN: &str = concat!(
+    "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]",
+    "([^\\u0000-\\u001f\\u007f-\\u009f]*",
+    "[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000])?$",
+);
+
 /// Declares a bounded text identity: 1 to `$max` bytes, no control characters, no surrounding space.
 macro_rules! text_identity {
-    ($(#[$doc:meta])* $name:ident, $max:literal, $what:literal) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident, $max:literal, $what:literal) => {
+        $(#[doc = $doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub struct $name(Box<str>);
 
@@ -229,7 +237,15 @@ macro_rules! text_identity {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": $max })
+                schemars::json_schema!({
+                    "description": concat!($($doc),*).trim_start(),
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": $max,
+                    // JSON Schema counts characters; this annotation says how the limit is meant.
+                    "x-max-bytes": $max,
+                    "pattern": TEXT_PATTERN,
+                })
             }
         }
     };
@@ -342,7 +358,14 @@ impl schemars::JsonSchema for ServiceUrl {
         "ServiceUrl".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^https?://[^/?#@]+:[0-9]+$" })
+        // The port's alternatives are 1 to 65535.
+        let port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+        let host = r"([a-z0-9._-]*[a-z0-9_-]|\[[a-z0-9._:-]*:([a-z0-9._:-]*[a-z0-9_:-])?\])";
+        schemars::json_schema!({
+            "description": "Where an orchestrator answers: `scheme://host:port` in lower case.",
+            "type": "string",
+            "pattern": format!("^https?://{host}:{port}$"),
+        })
     }
 }
 
@@ -352,13 +375,27 @@ mod tests {
 
     #[test]
     fn urls_of_one_place_are_one() {
-        let forms =
-            ["https://Orch.Example", "https://orch.example:443/", " HTTPS://orch.example./path?x=1 "];
+        let forms = [
+            "https://Orch.Example",
+            "https://orch.example:443/",
+            " HTTPS://orch.example./path?x=1 ",
+        ];
         for form in forms {
             assert_eq!(ServiceUrl::normalise(form).unwrap().as_str(), "https://orch.example:443");
         }
-        assert_eq!(ServiceUrl::normalise("https://[2001:DB8::1]:8935").unwrap().as_str(), "https://[2001:db8::1]:8935");
-        for bad in ["", "orch.example:8935", "ftp://a:1", "https://", "https://a:0", "https://a b:1", "https://u@h:1"] {
+        assert_eq!(
+            ServiceUrl::normalise("https://[2001:DB8::1]:8935").unwrap().as_str(),
+            "https://[2001:db8::1]:8935"
+        );
+        for bad in [
+            "",
+            "orch.example:8935",
+            "ftp://a:1",
+            "https://",
+            "https://a:0",
+            "https://a b:1",
+            "https://u@h:1",
+        ] {
             assert!(ServiceUrl::normalise(bad).is_err(), "{bad}");
         }
     }
@@ -378,6 +415,9 @@ mod tests {
         assert!("a\nb".parse::<Model>().is_err());
         assert!(" a".parse::<Model>().is_err());
         assert!("m".repeat(129).parse::<Model>().is_err());
-        assert_eq!("stabilityai/sd-turbo".parse::<Model>().unwrap().as_str(), "stabilityai/sd-turbo");
+        assert_eq!(
+            "stabilityai/sd-turbo".parse::<Model>().unwrap().as_str(),
+            "stabilityai/sd-turbo"
+        );
     }
 }

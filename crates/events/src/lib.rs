@@ -5,8 +5,11 @@
 //! It never asks the time, never touches a file or a socket, and never decides what an event *means* (`sla` does).
 //!
 //! Reading order: [`identity`] and [`unit`] are the words, [`event`] and [`body`] the sentences, [`canonical`] their
-//! bytes, [`merkle`], [`batch`] and [`wire`] the envelope, [`delegation`] the authority, [`refusal`] what we say no to.
+//! bytes, [`merkle`], [`batch`] and [`wire`] the envelope, [`delegation`] the authority, [`refusal`] what we say no to; [`schema`]
+//! says the same to machines.
 #![deny(clippy::float_arithmetic)]
+
+mod object;
 
 pub mod identity;
 pub mod unit;
@@ -23,3 +26,5 @@ pub mod wire;
 
 pub mod delegation;
 pub mod refusal;
+
+pub mod schema;

@@ -13,7 +13,19 @@ pub const MAX_JSON_INTEGER: u64 = (1 << 53) - 1;
 pub const HOUR_MS: u64 = 3_600_000;
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
 
@@ -51,17 +63,53 @@ impl fmt::Display for UnixMillis {
 }
 
 /// A span of time in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
 /// Thousandths of a frame per second: 17 298 is 17.298 fps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct MilliFps(pub u32);
 
 /// Parts per million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Ppm(pub u32);
 
@@ -91,7 +139,11 @@ impl<'de> Deserialize<'de> for Wei {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         let value: u128 = text.parse().map_err(de::Error::custom)?;
-        if value.to_string() == text { Ok(Self(value)) } else { Err(de::Error::custom("wei with a sign or leading zero")) }
+        if value.to_string() == text {
+            Ok(Self(value))
+        } else {
+            Err(de::Error::custom("wei with a sign or leading zero"))
+        }
     }
 }
 
@@ -100,7 +152,11 @@ impl schemars::JsonSchema for Wei {
         "Wei".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^(0|[1-9][0-9]{0,38})$" })
+        schemars::json_schema!({
+            "description": "An amount of wei in decimal digits, at most 2^128 - 1.",
+            "type": "string",
+            "pattern": "^(0|[1-9][0-9]{0,38})$",
+        })
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! A *frame* is `naap`, the version byte 1, the header's length (two bytes, big-endian), the header, the signature (64
 //! bytes), the payload's length before compression (four bytes, big-endian) and the payload in zstd. The signature can
-//! be checked before anything is inflated. A *line* is the same batch as one canonical JSON object. Neither form
+//! be checked before anything is inflated. A *line* is the same batch as one JSON object in one form. Neither form
 //! changes what is signed.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::batch::{Batch, Header, MAX_COMPRESSED_BYTES, MAX_PAYLOAD_BYTES, Payload};
+use crate::canonical;
 use crate::identity::BatchSignature;
 use crate::refusal::{Defect, Refusal};
 
@@ -19,7 +20,8 @@ pub const MAGIC: &[u8; 5] = b"naap\x01";
 pub const MAX_HEADER_BYTES: usize = 1024;
 
 /// The most bytes a frame may have.
-pub const MAX_FRAME_BYTES: usize = MAGIC.len() + 2 + MAX_HEADER_BYTES + 64 + 4 + MAX_COMPRESSED_BYTES;
+pub const MAX_FRAME_BYTES: usize =
+    MAGIC.len() + 2 + MAX_HEADER_BYTES + 64 + 4 + MAX_COMPRESSED_BYTES;
 
 /// zstd's level 1: sealing keeps up with a gateway on a small part of a core.
 const LEVEL: i32 = 1;
@@ -39,7 +41,8 @@ pub struct Frame<'a> {
 pub fn encode(batch: &Batch) -> Result<Vec<u8>, Refusal> {
     let too_large = |what: &str| Refusal::new(Defect::BatchTooLarge, what);
     let lines = batch.payload.lines();
-    let compressed = zstd::bulk::compress(lines, LEVEL).map_err(|_| too_large("payload does not compress"))?;
+    let compressed =
+        zstd::bulk::compress(lines, LEVEL).map_err(|_| too_large("payload does not compress"))?;
     if compressed.len() > MAX_COMPRESSED_BYTES || lines.len() > MAX_PAYLOAD_BYTES {
         return Err(too_large("compressed payload over 48 KiB"));
     }
@@ -61,7 +64,10 @@ impl<'a> Frame<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let malformed = |what: &str| Refusal::new(Defect::BatchMalformed, what);
         if bytes.len() > MAX_FRAME_BYTES {
-            return Err(Refusal::new(Defect::BatchTooLarge, format_args!("a frame of {} bytes", bytes.len())));
+            return Err(Refusal::new(
+                Defect::BatchTooLarge,
+                format_args!("a frame of {} bytes", bytes.len()),
+            ));
         }
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| malformed("no frame of version 1"))?;
         let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(|| malformed("cut short"))?;
@@ -70,13 +76,23 @@ impl<'a> Frame<'a> {
             return Err(malformed("header too long"));
         }
         let (header, rest) = rest.split_at_checked(length).ok_or_else(|| malformed("cut short"))?;
-        let (signature, rest) = rest.split_first_chunk::<64>().ok_or_else(|| malformed("cut short"))?;
-        let (inflated, compressed) = rest.split_first_chunk::<4>().ok_or_else(|| malformed("cut short"))?;
+        let (signature, rest) =
+            rest.split_first_chunk::<64>().ok_or_else(|| malformed("cut short"))?;
+        let (inflated, compressed) =
+            rest.split_first_chunk::<4>().ok_or_else(|| malformed("cut short"))?;
         let inflated_bytes = usize::try_from(u32::from_be_bytes(*inflated)).unwrap_or(usize::MAX);
         if inflated_bytes > MAX_PAYLOAD_BYTES {
-            return Err(Refusal::new(Defect::BatchTooLarge, format_args!("inflates to {inflated_bytes} bytes")));
+            return Err(Refusal::new(
+                Defect::BatchTooLarge,
+                format_args!("inflates to {inflated_bytes} bytes"),
+            ));
         }
-        Ok(Self { header: Header::decode(header)?, signature: BatchSignature(*signature), compressed, inflated_bytes })
+        Ok(Self {
+            header: Header::decode(header)?,
+            signature: BatchSignature(*signature),
+            compressed,
+            inflated_bytes,
+        })
     }
 
     /// Checks the signature over the header.
@@ -106,7 +122,10 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, Refusal> {
     frame.open()
 }
 
-/// The batch as one canonical JSON line, without its line feed: `{"events":[..],"header":{..},"signature":".."}`.
+/// The batch as one JSON line, without its line feed: `{"events":[..],"header":{..},"signature":".."}`.
+///
+/// An event that is a canonical JSON object stands as it is. Any other bytes, which a publisher can sign though no
+/// event comes of them, stand as a string of lower-case hex: so every batch has a line, and only one.
 pub fn to_line(batch: &Batch) -> Vec<u8> {
     let mut line = Vec::with_capacity(batch.payload.lines().len() + MAX_HEADER_BYTES);
     line.extend_from_slice(br#"{"events":["#);
@@ -114,7 +133,13 @@ pub fn to_line(batch: &Batch) -> Vec<u8> {
         if index > 0 {
             line.push(b',');
         }
-        line.extend_from_slice(event);
+        if event.first() == Some(&b'{') && canonical::check(event).is_ok() {
+            line.extend_from_slice(event);
+        } else {
+            line.push(b'"');
+            line.extend_from_slice(hex::encode(event).as_bytes());
+            line.push(b'"');
+        }
     }
     line.extend_from_slice(br#"],"header":"#);
     line.extend_from_slice(&batch.header.bytes());
@@ -134,13 +159,24 @@ struct Line<'a> {
     signature: BatchSignature,
 }
 
-/// Reads a batch back from its line and checks its signature and root.
+/// Reads a batch back from its line, which has one form only, and checks its signature and root.
 pub fn from_line(line: &[u8]) -> Result<Batch, Refusal> {
     let malformed = |error| Refusal::new(Defect::BatchMalformed, format_args!("line: {error}"));
     let parts: Line<'_> = serde_json::from_slice(line).map_err(malformed)?;
     let header = Header::decode(parts.header.get().as_bytes())?;
-    let payload = Payload::of(parts.events.iter().map(|event| event.get().as_bytes()));
+    let mut lines = Vec::with_capacity(line.len());
+    for event in &parts.events {
+        match event.get().strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+            Some(digits) => lines.extend(hex::decode(digits).unwrap_or_default()),
+            None => lines.extend_from_slice(event.get().as_bytes()),
+        }
+        lines.push(b'\n');
+    }
+    let payload = Payload::from_lines(lines)?;
     let batch = Batch { header, payload, signature: parts.signature };
+    if to_line(&batch) != line {
+        return Err(Refusal::new(Defect::BatchMalformed, "line not in its one form"));
+    }
     batch.verify()?;
     Ok(batch)
 }

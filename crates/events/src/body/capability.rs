@@ -8,6 +8,7 @@ use crate::unit::Millis;
 
 /// One model an orchestrator offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Offer")]
 pub struct Offer {
     /// Sessions it says it can hold.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,8 +32,11 @@ pub struct Offer {
     pub warm: Option<bool>,
 }
 
+crate::object::object_only!(Offer);
+
 /// One GPU as its orchestrator describes it; ids churn and are for display only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Gpu")]
 pub struct Gpu {
     /// The device's own id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +57,8 @@ pub struct Gpu {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Pipeline>,
 }
+
+crate::object::object_only!(Gpu);
 
 /// What one orchestrator offers: also the tie between its recipient, signer and URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

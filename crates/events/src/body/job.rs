@@ -97,7 +97,10 @@ pub struct Failed {
 }
 
 /// What a language model's answer measured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(remote = "Tokens")]
 pub struct Tokens {
     /// Tokens given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +115,8 @@ pub struct Tokens {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttft_ms: Option<Millis>,
 }
+
+crate::object::object_only!(Tokens);
 
 /// The work ended: it was done, its input ended, or its user left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]

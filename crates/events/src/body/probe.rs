@@ -6,7 +6,7 @@ use super::{Orchestrator, Reason};
 use crate::identity::{Digest, JobId, Label};
 use crate::unit::Millis;
 
-/// A tester bound itself to tests: SHA-256 over the canonical bytes of the revelation's `jobs` and `nonce`.
+/// A tester bound itself to tests it will make (see [`commitment`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Committed {
     /// The binding.
@@ -24,6 +24,28 @@ pub struct Revealed {
     pub jobs: Vec<JobId>,
     /// The secret that kept the binding closed.
     pub nonce: Digest,
+}
+
+/// The binding of a tester to `jobs`: SHA-256 over `{"jobs":[..],"nonce":".."}` in canonical form.
+///
+/// The jobs are sorted first, so that they bind as a set; without the nonce nobody can try candidates.
+pub fn commitment(jobs: &[JobId], nonce: &Digest) -> Digest {
+    #[derive(Serialize)]
+    struct Bound<'a> {
+        jobs: &'a [JobId],
+        nonce: &'a Digest,
+    }
+    let mut jobs = jobs.to_vec();
+    jobs.sort_unstable();
+    let bytes = serde_json::to_vec(&Bound { jobs: &jobs, nonce });
+    Digest::of(&[&bytes.expect("lists of hex strings serialise")])
+}
+
+impl Revealed {
+    /// Whether this opens the commitment that it names.
+    pub fn opens(&self) -> bool {
+        commitment(&self.jobs, &self.nonce) == self.commitment
+    }
 }
 
 /// What a test gave.

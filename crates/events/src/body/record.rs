@@ -32,7 +32,9 @@ pub struct Granted {
 }
 
 /// A key lost the right to speak after the last good batch.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Revoked {
     /// The epoch of the last good batch.
     pub epoch: u64,

@@ -62,6 +62,7 @@ crate::words! {
 
 /// One track of the user's input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Track")]
 pub struct Track {
     /// Interarrival jitter in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +82,8 @@ pub struct Track {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt_us: Option<u64>,
 }
+
+crate::object::object_only!(Track);
 
 /// How the user's input arrives at the gateway; go-livepeer says so every five seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
