@@ -1,1 +1,29 @@
-//! sla
+//! What it means: from a set of signed batches to scores that anyone can recompute to the last byte.
+//!
+//! Everything here is a pure, total function of its arguments in integers. Order, repetition and grouping of batches
+//! never matter; nothing asks the time, touches a file, or remembers a call.
+//!
+//! Reading order: [`window`], [`trust`] and [`policy`] are the questions; [`opened`] and [`authority`] say whose word
+//! counts ([`admit`]); [`mapping`] and [`join`] turn words into jobs with tenures and obligations; [`tally`] counts
+//! them; [`hour`] is the whole of one hour; [`score`] and [`scorecard`] are the answer.
+#![deny(clippy::float_arithmetic)]
+
+pub mod window;
+
+pub mod policy;
+pub mod trust;
+
+pub mod admit;
+pub mod authority;
+pub mod opened;
+
+pub mod join;
+pub mod mapping;
+
+pub mod histogram;
+pub mod tally;
+
+pub mod hour;
+
+pub mod score;
+pub mod scorecard;

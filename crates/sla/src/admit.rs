@@ -1,0 +1,121 @@
+//! Admission: from batches to the events that count, each once, each with who says it.
+//!
+//! An event heard twice from one reporter counts once, with the least (`sealed_ms`, event hash). What does not count
+//! is refused under a code, and refusals stand beside a scorecard, never in it.
+
+use std::collections::BTreeMap;
+
+use events::batch::Position;
+use events::event::Event;
+use events::identity::{Address, Digest};
+use events::refusal::{Defect, Refusal};
+use events::unit::UnixMillis;
+
+use crate::authority::Authority;
+use crate::opened::Opened;
+
+/// An event that counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Admitted<'a> {
+    /// When it counts.
+    pub counted_ms: UnixMillis,
+    /// What is said.
+    pub event: &'a Event,
+    /// The hash of its bytes.
+    pub hash: Digest,
+    /// Its place in its batch.
+    pub index: u16,
+    /// Where its batch stands.
+    pub position: Position,
+    /// When its batch was sealed.
+    pub sealed_ms: UnixMillis,
+}
+
+impl Admitted<'_> {
+    /// What the event-set root commits to for this event (rule `set-1`).
+    pub fn leaf(&self) -> [u8; 88] {
+        let mut leaf = [0; 88];
+        let parts = self.hash.0.into_iter().chain(self.position.key.0);
+        let numbers = [self.position.epoch, self.position.seq, self.sealed_ms.0]
+            .into_iter()
+            .flat_map(u64::to_be_bytes);
+        for (to, from) in leaf.iter_mut().zip(parts.chain(numbers)) {
+            *to = from;
+        }
+        leaf
+    }
+
+    /// The order in which claims about one job are read: time, then kind, then hash.
+    pub fn order(&self) -> (UnixMillis, events::body::Kind, Digest) {
+        (self.counted_ms, self.event.kind(), self.hash)
+    }
+}
+
+/// How often each publisher was refused for which reason.
+pub type Refused = BTreeMap<(events::identity::PublisherKey, Defect), u64>;
+
+/// What an admission gave.
+#[derive(Debug, Default)]
+pub struct Admission<'a> {
+    /// The events that count, in no particular order.
+    pub admitted: Vec<Admitted<'a>>,
+    /// How often what was refused, by publisher.
+    pub refused: Refused,
+}
+
+/// Admits the events of `batches` that `wanted` asks for.
+///
+/// `wanted` sees each readable event with the time it counts at; it keeps what lies outside a window from costing
+/// anything. Batches are taken once each, however often they appear.
+pub fn admit<'a>(
+    authority: &Authority,
+    batches: impl IntoIterator<Item = &'a Opened>,
+    mut wanted: impl FnMut(UnixMillis, &Event) -> bool,
+) -> Admission<'a> {
+    let mut admission = Admission::default();
+    let mut first: BTreeMap<(Address, &str), Admitted<'a>> = BTreeMap::new();
+    let once: BTreeMap<(Position, Digest), &Opened> =
+        batches.into_iter().map(|batch| ((batch.position(), batch.hash), batch)).collect();
+    for batch in once.into_values() {
+        let mut refuse = |refusal: &Refusal, count: u64| {
+            *admission.refused.entry((batch.header.key, refusal.defect)).or_default() += count;
+        };
+        if let Err(refusal) = authority.check_batch(batch) {
+            refuse(&refusal, u64::from(batch.header.count));
+            continue;
+        }
+        for (index, opened) in batch.events.iter().enumerate() {
+            let event = match &opened.event {
+                Ok(event) if wanted(opened.counted_ms, event) => event,
+                Ok(_) => continue,
+                Err(refusal) => {
+                    refuse(refusal, 1);
+                    continue;
+                }
+            };
+            if let Err(refusal) = authority.admit(batch, event) {
+                refuse(&refusal, 1);
+                continue;
+            }
+            let candidate = Admitted {
+                counted_ms: opened.counted_ms,
+                event,
+                hash: opened.hash,
+                index: u16::try_from(index).unwrap_or(u16::MAX),
+                position: batch.position(),
+                sealed_ms: batch.header.sealed_ms,
+            };
+            let kept = first.entry((event.reporter, event.id.as_str())).or_insert(candidate);
+            if (kept.position, kept.index) != (candidate.position, candidate.index) {
+                refuse(&Refusal::new(Defect::EventDuplicate, ""), 1);
+            }
+            let rank =
+                |heard: &Admitted<'_>| (heard.sealed_ms, heard.hash, heard.position, heard.index);
+            if rank(&candidate) < rank(kept) {
+                *kept = candidate;
+            }
+        }
+    }
+    admission.admitted = first.into_values().collect();
+    admission
+}
