@@ -52,7 +52,7 @@ pub mod code {
 pub struct Limits {
     /// Longest message.
     pub max_bytes: usize,
-    /// Longest answer, frames included; a single message may pass it on its own.
+    /// Longest answer (of a backfill: its bodies). A single message of a feed may pass it on its own.
     pub page_bytes: usize,
     /// Most messages in an answer.
     pub page_messages: u64,
@@ -60,9 +60,10 @@ pub struct Limits {
     pub request_ms: u64,
     /// How long a long-poll waits for a message, within `request_ms` on top.
     pub wait_ms: u64,
-    /// Requests of each kind that a server works on at once.
+    /// Requests of each kind (push, long-poll, other) that a server works on at once, until their answers are sent.
+    /// Together they hold at most `requests_max * (max_bytes + 2 * page_bytes)` bytes, and what heads take.
     pub requests_max: usize,
-    /// Unacknowledged deliveries that a subscription hands out before it waits.
+    /// Unacknowledged messages at which a subscription stops asking for more.
     pub unacked_max: usize,
 }
 
@@ -70,7 +71,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_bytes: 64 * 1024,
-            page_bytes: 4 * 1024 * 1024,
+            page_bytes: 1024 * 1024,
             page_messages: 1024,
             request_ms: 10_000,
             wait_ms: 20_000,

@@ -147,18 +147,21 @@ impl Feed {
         wait: Duration,
     ) -> Option<Page> {
         let mut last = self.last.subscribe();
-        let deadline = tokio::time::Instant::now() + wait;
+        let mut after = after.map(str::to_owned);
+        let deadline = tokio::time::sleep(wait);
+        tokio::pin!(deadline);
         loop {
             last.mark_unchanged();
-            let page = self.page(after, selector, bounds)?;
+            let page = self.page(after.as_deref(), selector, bounds)?;
             if !page.messages.is_empty() || page.is_gapped {
                 return Some(page);
             }
             tokio::select! {
                 changed = last.changed() => if changed.is_err() { return Some(page) },
-                () = tokio::time::sleep_until(deadline) => return Some(page),
+                () = &mut deadline => return Some(page),
                 () = self.gate.closed() => return Some(page),
             }
+            after = Some(page.cursor);
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::traits::{
 
 /// Most chains that are named in a long-poll; a longer selector is applied on this side only.
 const NAMED_CHAINS_MAX: usize = 64;
+/// The pause after an empty page, so that a peer that does not wait is not asked without end.
+const IDLE_PAUSE: Duration = Duration::from_millis(100);
 
 impl Subscribe for Peer {
     fn subscribe(
@@ -77,11 +79,15 @@ impl Subscription for Puller {
                     _ = self.changed.changed() => continue,
                     pulled = self.peer.pull(self.after.as_ref(), &self.selector), if has_room => pulled?,
                 };
+                let is_empty = pulled.messages.is_empty();
                 let gap = pulled.is_gapped.then(|| self.after.take()).flatten();
                 self.after = Some(pulled.cursor.clone());
                 self.shelf.lock().add(pulled);
                 if let Some(after) = gap {
                     return Err(Error::Gap { after: after.0 });
+                }
+                if is_empty {
+                    tokio::time::sleep(IDLE_PAUSE).await;
                 }
             }
         })

@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use axum::{RequestExt, body::Body};
 use bytes::BytesMut;
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
 use crate::http::feed::{Bounds, Feed};
@@ -63,10 +63,13 @@ pub struct Served {
 struct Inner {
     served: Served,
     limits: Limits,
-    pushes: Semaphore,
-    polls: Semaphore,
-    reads: Semaphore,
+    pushes: Arc<Semaphore>,
+    polls: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
 }
+
+/// Longest detail of a refusal, well inside what a client reads of one.
+const DETAIL_CHARS_MAX: usize = 500;
 
 type Context = State<Arc<Inner>>;
 type Answer = std::result::Result<Response, Decided>;
@@ -86,7 +89,7 @@ pub fn router(served: Served, limits: Limits) -> Router {
             .route("/channel/v1/backfill", get(backfill))
             .route("/channel/v1/heads", get(heads));
     }
-    let gate = || Semaphore::new(limits.requests_max);
+    let gate = || Arc::new(Semaphore::new(limits.requests_max));
     let inner = Inner { served, limits, pushes: gate(), polls: gate(), reads: gate() };
     router.layer(DefaultBodyLimit::max(limits.max_bytes)).with_state(Arc::new(inner))
 }
@@ -118,7 +121,7 @@ async fn poll(
     State(inner): Context,
     query: std::result::Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Answer {
-    let _permit = permit(&inner.polls)?;
+    let permit = permit(&inner.polls)?;
     let feed = inner.served.feed.as_ref().ok_or_else(not_found)?;
     let Query(pairs) = query.map_err(|_| unreadable("the query is not url-encoded"))?;
     let (mut after, mut wait_ms, mut chains) = (None, inner.limits.wait_ms, Vec::new());
@@ -150,7 +153,7 @@ async fn poll(
             frames::put(&mut buffer, part);
         }
     }
-    let mut response = framed(buffer);
+    let mut response = answer("application/octet-stream", buffer.freeze(), permit);
     let cursor = page.cursor.parse().expect("a cursor is hexadecimal digits and a dot");
     response.headers_mut().insert(CURSOR_HEADER, cursor);
     if page.is_gapped {
@@ -173,7 +176,7 @@ async fn backfill(
     State(inner): Context,
     query: std::result::Result<Query<Range>, QueryRejection>,
 ) -> Answer {
-    let _permit = permit(&inner.reads)?;
+    let permit = permit(&inner.reads)?;
     let source = inner.served.source.as_ref().ok_or_else(not_found)?;
     let Query(range) =
         query.map_err(|_| unreadable("parameters are chain, epoch, from, to and max_bytes"))?;
@@ -186,22 +189,37 @@ async fn backfill(
     for body in &bodies {
         frames::put(&mut buffer, body);
     }
-    Ok(framed(buffer))
+    Ok(answer("application/octet-stream", buffer.freeze(), permit))
 }
 
 async fn heads(State(inner): Context) -> Answer {
-    let _permit = permit(&inner.reads)?;
+    let permit = permit(&inner.reads)?;
     let source = inner.served.source.as_ref().ok_or_else(not_found)?;
     let heads = in_time(&inner, source.heads()).await?.map_err(failed)?;
-    Ok(Json(heads).into_response())
+    let body = serde_json::to_vec(&heads).expect("heads are text and integers");
+    Ok(answer("application/json", body.into(), permit))
 }
 
-fn framed(buffer: BytesMut) -> Response {
-    ([(header::CONTENT_TYPE, "application/octet-stream")], buffer.freeze()).into_response()
+/// An answer that keeps its permit until it is sent, so that slow readers cannot pile up answers.
+struct Held {
+    body: Bytes,
+    _permit: OwnedSemaphorePermit,
 }
 
-fn permit(semaphore: &Semaphore) -> std::result::Result<SemaphorePermit<'_>, Decided> {
-    semaphore.try_acquire().map_err(|_| later(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, 1_000))
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+fn answer(kind: &'static str, body: Bytes, permit: OwnedSemaphorePermit) -> Response {
+    ([(header::CONTENT_TYPE, kind)], Bytes::from_owner(Held { body, _permit: permit }))
+        .into_response()
+}
+
+fn permit(semaphore: &Arc<Semaphore>) -> std::result::Result<OwnedSemaphorePermit, Decided> {
+    let busy = |_| later(StatusCode::SERVICE_UNAVAILABLE, code::BUSY, 1_000);
+    semaphore.clone().try_acquire_owned().map_err(busy)
 }
 
 async fn in_time<T>(
@@ -233,6 +251,7 @@ impl IntoResponse for Decided {
 }
 
 fn refuse(status: StatusCode, code: &str, detail: &str) -> Decided {
+    let detail: String = detail.chars().take(DETAIL_CHARS_MAX).collect();
     let body = serde_json::json!({ "code": code, "detail": detail });
     Decided(Box::new((status, Json(body)).into_response()))
 }
