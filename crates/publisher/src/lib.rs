@@ -1,3 +1,4 @@
 //! publisher
 
+pub mod intake;
 pub mod spool;
