@@ -72,7 +72,15 @@ async fn closing_gives_up_after_the_drain_and_nobody_gets_a_receipt() {
         async move { channel.publish(message("one")).await }
     });
     tokio::task::yield_now().await;
-    let drained = channel.close(Duration::from_millis(50)).await;
+    let closing = tokio::spawn({
+        let channel = channel.clone();
+        async move { channel.close(Duration::from_millis(50)).await }
+    });
+    tokio::task::yield_now().await;
+    let late =
+        tokio::time::timeout(Duration::from_millis(1), channel.publish(message("late"))).await;
+    assert_eq!(late.expect("it is refused at once"), Err(Error::Closed));
+    let drained = closing.await.unwrap();
     assert_eq!(drained, Err(Error::Undrained { left: 1, waited_ms: 50 }));
     assert_eq!(waiting.await.unwrap(), Err(Error::Closed));
 }
