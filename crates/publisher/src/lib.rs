@@ -2,3 +2,4 @@
 
 pub mod intake;
 pub mod spool;
+pub mod translate;

@@ -3,3 +3,4 @@
 
 mod kafka;
 mod spool;
+mod translate;
