@@ -57,7 +57,7 @@ const PURE: &[(&str, &[&str])] = &[
             "zstd",
         ],
     ),
-    ("sla", &["hex", "schemars", "serde", "serde_json", "sha2", "thiserror", "toml"]),
+    ("sla", &["hex", "memchr", "schemars", "serde", "serde_json", "sha2", "thiserror", "toml"]),
 ];
 
 /// Lines of a file before its tests.

@@ -12,7 +12,7 @@ use events::refusal::{Defect, Refusal};
 use events::unit::UnixMillis;
 
 use crate::authority::Authority;
-use crate::opened::Opened;
+use crate::opened::{Opened, OpenedEvent};
 
 /// An event that counts.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,19 @@ pub struct Admitted<'a> {
     pub sealed_ms: UnixMillis,
 }
 
-impl Admitted<'_> {
+impl<'a> Admitted<'a> {
+    /// An event that was found to count.
+    pub fn of(batch: &Opened, opened: &OpenedEvent, event: &'a Event) -> Self {
+        Self {
+            counted_ms: opened.counted_ms,
+            event,
+            hash: opened.hash,
+            index: opened.index,
+            position: batch.position(),
+            sealed_ms: batch.header.sealed_ms,
+        }
+    }
+
     /// What the event-set root commits to for this event (rule `set-1`).
     pub fn leaf(&self) -> [u8; 88] {
         let mut leaf = [0; 88];
@@ -84,7 +96,7 @@ pub fn admit<'a>(
             refuse(&refusal, u64::from(batch.header.count));
             continue;
         }
-        for (index, opened) in batch.events.iter().enumerate() {
+        for opened in &batch.events {
             let event = match &opened.event {
                 Ok(event) if wanted(opened.counted_ms, event) => event,
                 Ok(_) => continue,
@@ -97,14 +109,7 @@ pub fn admit<'a>(
                 refuse(&refusal, 1);
                 continue;
             }
-            let candidate = Admitted {
-                counted_ms: opened.counted_ms,
-                event,
-                hash: opened.hash,
-                index: u16::try_from(index).unwrap_or(u16::MAX),
-                position: batch.position(),
-                sealed_ms: batch.header.sealed_ms,
-            };
+            let candidate = Admitted::of(batch, opened, event);
             let kept = first.entry((event.reporter, event.id.as_str())).or_insert(candidate);
             if (kept.position, kept.index) != (candidate.position, candidate.index) {
                 refuse(&Refusal::new(Defect::EventDuplicate, ""), 1);

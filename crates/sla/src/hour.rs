@@ -20,7 +20,7 @@ use crate::join::coverage::Coverage;
 use crate::join::episode::Episode;
 use crate::join::obligation::Bench;
 use crate::join::tenure::tenures;
-use crate::mapping::{Mappings, REACH};
+use crate::mapping::Mappings;
 use crate::opened::Opened;
 use crate::policy::{IDLE_MAX, Observe};
 use crate::tally::Tally;
@@ -90,69 +90,86 @@ pub fn settle(
     authority: &Authority,
     observe: &Observe,
 ) -> Settled {
-    let reach = hour.start().minus(REACH)..=hour.end().plus(REACH);
-    let admission =
-        admit(authority, batches.iter().copied(), |counted_ms, event| match event.kind() {
-            Kind::ScorecardPublished => false,
-            Kind::CapabilityOffered => reach.contains(&counted_ms),
-            _ => hour.holds(counted_ms) || is_carried(open, hour, counted_ms, event.job_id),
-        });
+    let admission = admit(authority, batches.iter().copied(), |counted_ms, event| {
+        let counts = hour.holds(counted_ms) || is_carried(open, hour, counted_ms, event.job_id);
+        counts && event.kind() != Kind::ScorecardPublished
+    });
     let near = batches.iter().copied().filter(|batch| is_near(hour, batch.header.sealed_ms));
     let near: Vec<&Opened> = near.filter(|batch| authority.check_batch(batch).is_ok()).collect();
     let coverage = Coverage::of(near.iter().copied());
-    let mappings = Mappings::of(admission.admitted.iter().copied());
+    let mappings = Mappings::of(hour, batches.iter().copied(), authority);
 
-    let mut set: BTreeSet<[u8; 88]> = BTreeSet::new();
+    let mut set: BTreeSet<[u8; 88]> = admission.admitted.iter().map(Admitted::leaf).collect();
     let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
-    let mut jobs: BTreeMap<JobId, Vec<Admitted<'_>>> = BTreeMap::new();
-    for claim in &admission.admitted {
-        let counts = hour.holds(claim.counted_ms);
-        let carried = is_carried(open, hour, claim.counted_ms, claim.event.job_id);
-        if counts || carried {
-            set.insert(claim.leaf());
-            used.insert(claim.position);
-            if let Some(job_id) = claim.event.job_id {
-                jobs.entry(job_id).or_default().push(*claim);
-            }
-        }
-    }
-
-    let mut reading = Reading::new(hour, observe, &mappings);
-    let mut still_open = OpenJobs::new();
-    for (job_id, claims) in jobs {
-        if let Some(since) = read_job(&mut reading, job_id, claims, &coverage) {
-            still_open.insert(job_id, since);
-        }
-    }
-    for tie in &reading.ties {
-        set.insert(tie.leaf());
-        used.insert(tie.position);
-    }
-    let keys = admission
-        .admitted
-        .iter()
-        .filter(|claim| used.contains(&claim.position))
-        .map(|claim| claim.position.key);
-    let sealed = admission
-        .admitted
-        .iter()
-        .filter(|claim| used.contains(&claim.position))
-        .map(|claim| claim.sealed_ms);
-    let (from, to) = (sealed.clone().min(), sealed.max());
-    let standing =
-        authority.standing(&keys.collect(), from.unwrap_or(hour.start()), to.unwrap_or(hour.end()));
+    used.extend(admission.admitted.iter().map(|claim| claim.position));
+    let read = read_jobs(hour, admission.admitted.iter().copied(), &mappings, &coverage, observe);
+    set.extend(read.ties.iter().map(Admitted::leaf));
+    used.extend(&read.weighed);
+    let said = admission.admitted.iter().chain(&read.ties);
+    let keys = said.clone().map(|claim| claim.position.key).collect();
+    let from = said.clone().map(|claim| claim.sealed_ms).min();
+    let to = said.map(|claim| claim.sealed_ms).max();
     Settled {
         event_set: EventSet {
             count: u64::try_from(set.len()).unwrap_or(u64::MAX),
             root: merkle::root(set.iter().map(<[u8; 88]>::as_slice)),
             rule: "set-1".to_owned(),
         },
-        jobs: reading.jobs,
-        open: still_open,
+        standing: authority.standing(
+            &keys,
+            from.unwrap_or(hour.start()),
+            to.unwrap_or(hour.start()),
+        ),
+        jobs: read.jobs,
+        open: read.open,
         refused: admission.refused,
-        standing,
-        tally: reading.tally,
+        tally: read.tally,
         used,
+    }
+}
+
+/// What the claims of some jobs come to.
+#[derive(Debug)]
+pub struct Read<'a> {
+    /// The jobs, by id.
+    pub jobs: Vec<JobFact>,
+    /// The jobs open at the hour's end.
+    pub open: OpenJobs,
+    /// The counts.
+    pub tally: Tally,
+    /// The mapping claims that held.
+    pub ties: Vec<Admitted<'a>>,
+    /// The batches of all mapping claims that were weighed.
+    pub weighed: BTreeSet<Position>,
+}
+
+/// Reads the jobs that `claims` are about; claims about no job are passed over.
+pub fn read_jobs<'a>(
+    hour: Hour,
+    claims: impl IntoIterator<Item = Admitted<'a>>,
+    mappings: &Mappings<'a>,
+    coverage: &Coverage,
+    observe: &Observe,
+) -> Read<'a> {
+    let mut jobs: BTreeMap<JobId, Vec<Admitted<'a>>> = BTreeMap::new();
+    for claim in claims {
+        if let Some(job_id) = claim.event.job_id {
+            jobs.entry(job_id).or_default().push(claim);
+        }
+    }
+    let mut reading = Reading::new(hour, observe, mappings);
+    let mut open = OpenJobs::new();
+    for (job_id, claims) in jobs {
+        if let Some(since) = read_job(&mut reading, job_id, claims, coverage) {
+            open.insert(job_id, since);
+        }
+    }
+    Read {
+        jobs: reading.jobs,
+        open,
+        tally: reading.tally,
+        ties: reading.ties,
+        weighed: reading.weighed,
     }
 }
 

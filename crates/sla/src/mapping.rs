@@ -5,29 +5,50 @@
 
 use std::collections::BTreeMap;
 
+use events::batch::Position;
 use events::body::{Body, Orchestrator};
-use events::identity::{Address, Digest, ServiceUrl};
+use events::event::Event;
+use events::identity::{Address, Digest, PublisherKey, ServiceUrl};
 use events::unit::{Millis, UnixMillis};
 
 use crate::admit::Admitted;
+use crate::authority::Authority;
+use crate::opened::Opened;
+use crate::window::Hour;
 
 /// How far from a moment a tie still holds, on either side.
 pub const REACH: Millis = Millis(24 * 3_600_000);
 
-/// A tie between a recipient and the names it goes by.
-#[derive(Debug, Clone, Copy)]
-struct Tie<'a> {
-    claim: Admitted<'a>,
-    recipient: Address,
-    signer: Option<Address>,
-    url: Option<&'a ServiceUrl>,
+/// What a tie ties, and which publisher says so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TieKey {
+    /// The publisher.
+    pub key: PublisherKey,
+    /// The operator.
+    pub recipient: Address,
+    /// The address its node signs with.
+    pub signer: Option<Address>,
+    /// Where it answers.
+    pub url: Option<ServiceUrl>,
 }
 
-/// All ties, found by signer or by URL.
+/// A claim that ties names together, and whether it counts.
+#[derive(Debug, Clone)]
+struct Tie<'a> {
+    claim: Admitted<'a>,
+    counts: bool,
+    names: TieKey,
+}
+
+/// The ties that can hold in an hour, found by signer or by URL.
+///
+/// Of each publisher's claims about the same names, all those within the hour, the last before it and the first after
+/// it can hold; so an hour leans on few claims, and the same ones whoever settles it.
 #[derive(Debug, Default)]
 pub struct Mappings<'a> {
-    by_signer: BTreeMap<Address, Vec<Tie<'a>>>,
-    by_url: BTreeMap<&'a ServiceUrl, Vec<Tie<'a>>>,
+    ties: Vec<Tie<'a>>,
+    by_signer: BTreeMap<Address, Vec<usize>>,
+    by_url: BTreeMap<ServiceUrl, Vec<usize>>,
 }
 
 /// An operator, and the claim that tied it to what a gateway saw.
@@ -39,27 +60,63 @@ pub struct Resolved<'a> {
     pub tie: Option<Admitted<'a>>,
 }
 
+/// The names a claim ties together, if it ties any.
+pub fn tie_key(key: PublisherKey, event: &Event) -> Option<TieKey> {
+    let Body::CapabilityOffered(offered) = &event.body else { return None };
+    let orchestrator = &offered.orchestrator;
+    let recipient = orchestrator.recipient?;
+    Some(TieKey { key, recipient, signer: orchestrator.signer, url: orchestrator.url.clone() })
+}
+
 impl<'a> Mappings<'a> {
-    /// Gathers the ties among admitted events.
-    pub fn of(claims: impl IntoIterator<Item = Admitted<'a>>) -> Self {
-        let mut mappings = Self::default();
-        for claim in claims {
-            let Body::CapabilityOffered(offered) = &claim.event.body else { continue };
-            let Some(recipient) = offered.orchestrator.recipient else { continue };
-            let tie = Tie {
-                claim,
-                recipient,
-                signer: offered.orchestrator.signer,
-                url: offered.orchestrator.url.as_ref(),
-            };
-            if let Some(signer) = tie.signer {
-                mappings.by_signer.entry(signer).or_default().push(tie);
-            }
-            if let Some(url) = tie.url {
-                mappings.by_url.entry(url).or_default().push(tie);
+    /// The ties among `batches` that can hold in `hour`.
+    pub fn of(
+        hour: Hour,
+        batches: impl IntoIterator<Item = &'a Opened>,
+        authority: &Authority,
+    ) -> Self {
+        let mut by_names: BTreeMap<TieKey, BTreeMap<(UnixMillis, Digest), Tie<'a>>> =
+            BTreeMap::new();
+        let reach = hour.start().minus(REACH)..=hour.end().plus(REACH);
+        for batch in batches {
+            for (opened, event) in
+                batch.readable().filter(|(opened, _)| reach.contains(&opened.counted_ms))
+            {
+                let Some(names) = tie_key(batch.header.key, event) else { continue };
+                let counts =
+                    authority.check_batch(batch).is_ok() && authority.admit(batch, event).is_ok();
+                let tie =
+                    Tie { claim: Admitted::of(batch, opened, event), counts, names: names.clone() };
+                by_names.entry(names).or_default().insert((opened.counted_ms, opened.hash), tie);
             }
         }
+        let mut mappings = Self::default();
+        for ties in by_names.into_values() {
+            mappings.keep(hour, ties);
+        }
         mappings
+    }
+
+    fn keep(&mut self, hour: Hour, ties: BTreeMap<(UnixMillis, Digest), Tie<'a>>) {
+        let before = ties.range(..(hour.start(), Digest::ZERO)).next_back();
+        let after = ties.range((hour.end(), Digest::ZERO)..).next();
+        let within = ties.range((hour.start(), Digest::ZERO)..(hour.end(), Digest::ZERO));
+        for (_, tie) in before.into_iter().chain(within).chain(after) {
+            let at = self.ties.len();
+            if let Some(signer) = tie.names.signer {
+                self.by_signer.entry(signer).or_default().push(at);
+            }
+            if let Some(url) = &tie.names.url {
+                self.by_url.entry(url.clone()).or_default().push(at);
+            }
+            self.ties.push(tie.clone());
+        }
+    }
+
+    fn about(&self, seen: &Orchestrator) -> impl Iterator<Item = &Tie<'a>> {
+        let by_signer = seen.signer.and_then(|signer| self.by_signer.get(&signer));
+        let by_url = seen.url.as_ref().and_then(|url| self.by_url.get(url));
+        by_signer.into_iter().chain(by_url).flatten().filter_map(|at| self.ties.get(*at))
     }
 
     /// The operator behind `seen` at `moment`.
@@ -67,13 +124,17 @@ impl<'a> Mappings<'a> {
         if let Some(operator) = seen.recipient {
             return Some(Resolved { operator, tie: None });
         }
-        let by_signer = seen.signer.and_then(|signer| self.by_signer.get(&signer));
-        let by_url = seen.url.as_ref().and_then(|url| self.by_url.get(url));
-        let ties = by_signer.into_iter().chain(by_url).flatten();
-        let best = ties
+        let counted = self.about(seen).filter(|tie| tie.counts);
+        let best = counted
             .filter_map(|tie| rank(tie, seen, moment).map(|rank| (rank, tie)))
             .min_by_key(|(rank, _)| *rank);
-        best.map(|(_, tie)| Resolved { operator: tie.recipient, tie: Some(tie.claim) })
+        best.map(|(_, tie)| Resolved { operator: tie.names.recipient, tie: Some(tie.claim) })
+    }
+
+    /// Every claim that [`Self::resolve`] weighs for `seen`, refused ones too: whoever resolves again needs them all.
+    pub fn weighed(&self, seen: &Orchestrator) -> impl Iterator<Item = Position> {
+        let ties = if seen.recipient.is_some() { None } else { Some(self.about(seen)) };
+        ties.into_iter().flatten().map(|tie| tie.claim.position)
     }
 }
 
@@ -84,12 +145,13 @@ fn rank(
     seen: &Orchestrator,
     moment: UnixMillis,
 ) -> Option<(u8, u64, UnixMillis, Digest)> {
-    let signer_fits = seen.signer.is_some() && seen.signer == tie.signer;
-    let url_fits = seen.url.is_some() && seen.url.as_ref() == tie.url;
+    let names = &tie.names;
+    let signer_fits = seen.signer.is_some() && seen.signer == names.signer;
+    let url_fits = seen.url.is_some() && seen.url == names.url;
     let fit = match (signer_fits, url_fits) {
         (true, true) => 0,
         (true, false) => 1,
-        (false, true) if seen.signer.is_none() || tie.signer.is_none() => 2,
+        (false, true) if seen.signer.is_none() || names.signer.is_none() => 2,
         _ => return None,
     };
     let distance = moment.0.abs_diff(tie.claim.counted_ms.0);

@@ -25,6 +25,8 @@ pub struct OpenedEvent {
     pub event: Result<Event, Refusal>,
     /// The hash of its bytes: its RFC 6962 leaf hash.
     pub hash: Digest,
+    /// Its place in its batch.
+    pub index: u16,
 }
 
 /// A batch that was verified, with its events read.
@@ -41,18 +43,30 @@ pub struct Opened {
 impl Opened {
     /// Reads the events of a batch that was verified.
     pub fn of(batch: &Batch) -> Self {
+        Self::some_of(batch, |_| true)
+    }
+
+    /// Reads only the events of the kinds asked for, found by their bytes: a part stands for the whole wherever only
+    /// these kinds are asked after.
+    pub fn part_of(batch: &Batch, kinds: &[Kind]) -> Self {
+        let names: Vec<String> = kinds.iter().map(|kind| format!("\"kind\":\"{kind}\"")).collect();
+        let is_one = |bytes: &[u8]| {
+            names.iter().any(|name| memchr::memmem::find(bytes, name.as_bytes()).is_some())
+        };
+        Self::some_of(batch, is_one)
+    }
+
+    fn some_of(batch: &Batch, mut wanted: impl FnMut(&[u8]) -> bool) -> Self {
         let sealed_ms = batch.header.sealed_ms;
-        let read = |bytes: &[u8]| {
+        let numbered = (0u16..).zip(batch.payload.events());
+        let read = |(index, bytes): (u16, &[u8])| {
             let event = Event::decode(bytes);
             let counted_ms =
                 event.as_ref().map_or(sealed_ms, |event| counted_ms(event.at_ms, sealed_ms));
-            OpenedEvent { counted_ms, event, hash: merkle::leaf(bytes) }
+            OpenedEvent { counted_ms, event, hash: merkle::leaf(bytes), index }
         };
-        Self {
-            events: batch.payload.events().map(read).collect(),
-            hash: batch.header.hash(),
-            header: batch.header.clone(),
-        }
+        let events = numbered.filter(|(_, bytes)| wanted(bytes)).map(read).collect();
+        Self { events, hash: batch.header.hash(), header: batch.header.clone() }
     }
 
     /// Where the batch stands.
@@ -66,20 +80,14 @@ impl Opened {
             .iter()
             .filter_map(|opened| opened.event.as_ref().ok().map(|event| (opened, event)))
     }
-
-    /// Whether it says who may speak: rosters, delegations and their ends reach beyond their hour.
-    pub fn has_records(&self) -> bool {
-        let is_record = |kind| {
-            matches!(kind, Kind::RosterObserved | Kind::DelegationGranted | Kind::DelegationRevoked)
-        };
-        self.readable().any(|(_, event)| is_record(event.kind()))
-    }
-
-    /// Whether it ties addresses and URLs together, which counts for 24 hours around.
-    pub fn has_mappings(&self) -> bool {
-        self.readable().any(|(_, event)| event.kind() == Kind::CapabilityOffered)
-    }
 }
+
+/// The kinds that say who may speak: they reach beyond their hour.
+pub const RECORD_KINDS: &[Kind] =
+    &[Kind::RosterObserved, Kind::DelegationGranted, Kind::DelegationRevoked];
+
+/// The kinds that tie addresses and URLs together: they count for 24 hours around.
+pub const TIE_KINDS: &[Kind] = &[Kind::CapabilityOffered];
 
 /// When an event counts: at its own time if its batch was sealed near it, else when the batch was sealed.
 pub fn counted_ms(at_ms: UnixMillis, sealed_ms: UnixMillis) -> UnixMillis {

@@ -107,8 +107,10 @@ pub struct Reading<'a, 'b> {
     pub observe: &'b Observe,
     /// The counts.
     pub tally: Tally,
-    /// The mapping claims that were leaned on.
+    /// The mapping claims that held.
     pub ties: Vec<Admitted<'a>>,
+    /// The batches of all mapping claims that were weighed.
+    pub weighed: BTreeSet<Position>,
 }
 
 /// A judged tenure.
@@ -124,6 +126,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             observe,
             tally: Tally::default(),
             ties: Vec::new(),
+            weighed: BTreeSet::new(),
         }
     }
 
@@ -139,7 +142,10 @@ impl<'a, 'b> Reading<'a, 'b> {
         self.count_demand(&about, episode, &judged);
         let mut tenures = Vec::with_capacity(judged.len());
         for (owed, tenure) in judged {
-            let resolved = self.mappings.resolve(&tenure.orchestrator, tenure.start_ms);
+            // An orchestrator is whoever it is while the hour charges it, not whoever it was when a long job began.
+            let moment = tenure.start_ms.max(self.hour.start());
+            let resolved = self.mappings.resolve(&tenure.orchestrator, moment);
+            self.weighed.extend(self.mappings.weighed(&tenure.orchestrator));
             self.ties.extend(resolved.and_then(|resolved| resolved.tie));
             let operator = resolved.map(|resolved| resolved.operator);
             self.count_tenure(&about, operator, &owed, &tenure);
