@@ -1,5 +1,7 @@
 //! A disk that fills up, tears writes and breaks syncs on command, and what the ledger makes of it. Tests only.
 
+mod power;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -73,9 +75,14 @@ fn open(directory: &Path, room: u64, segment_bytes: u64) -> (Ledger, Arc<Knobs>)
     (ledger, knobs)
 }
 
+/// What a ledger holds after it was closed without a torn tail.
 fn entries(directory: &Path) -> Vec<Entry> {
     let (ledger, recovery) = Ledger::open(directory, Options::default()).unwrap();
     assert_eq!(recovery.torn, None);
+    entries_of(&ledger)
+}
+
+fn entries_of(ledger: &Ledger) -> Vec<Entry> {
     ledger.read(0).map(|record| record.unwrap().1).collect()
 }
 

@@ -86,7 +86,7 @@ pub struct Ledger {
     shared: Shared,
     // Declared before the lock, so that the writer has finished when another process may begin.
     writer: Option<Writer>,
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl Ledger {
@@ -210,13 +210,24 @@ fn create(directory: &Path) -> Result<(), Error> {
     }
 }
 
-/// Takes the lock, which the system gives back whatever happens to this process.
-fn lock(directory: &Path) -> Result<File, Error> {
+/// The right to write in a directory, which the system takes back whatever happens to this process.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock with a child process that was forked and has not yet run its program. If
+        // unlocking fails, closing is what remains.
+        self.0.unlock().ok();
+    }
+}
+
+/// Takes the lock.
+fn lock(directory: &Path) -> Result<Lock, Error> {
     let path = directory.join(LOCK_NAME);
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let file = open.map_err(Error::io("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { directory: directory.to_owned() }),
         Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
     }

@@ -118,7 +118,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let mut random = rand::rng();
     let mut promised = Vec::new();
     for round in 0..KILLS {
-        let patience = if round == 0 { 0 } else { random.random_range(1..120) };
+        let patience = if round == 0 { 0 } else { random.random_range(1..80) };
         let heard = listen(command(directory.path(), round).spawn().unwrap(), patience);
         promised.extend(heard.iter().filter_map(|line| kept(line)));
         if let Ok((reader, _)) = Ledger::open_read_only(directory.path()) {

@@ -121,13 +121,17 @@ fn a_flipped_bit_is_refused_wherever_it_was_synced() {
             spoiled[place] ^= 1 << (place % 8);
             fs::write(path, &spoiled).unwrap();
             if (512..FRONT_BYTES).contains(&place) {
-                // One of the two marks: the other one still stands, and opening writes the broken one anew.
-                let (ledger, recovery) = open(directory.path());
-                assert_eq!((recovery.mended_marks, recovery.torn), (1, None));
-                assert_eq!(contents(&ledger), entries);
-                drop(ledger);
-                assert_eq!(open(directory.path()).1.mended_marks, 0);
-                mended += 1;
+                // One of the two marks: the other one still stands, and a writer writes the broken one anew.
+                let reader = Ledger::open_read_only(directory.path()).unwrap().0;
+                assert!(entries.starts_with(&contents(&reader)));
+                if place % 32 == 0 {
+                    let (ledger, recovery) = open(directory.path());
+                    assert_eq!((recovery.mended_marks, recovery.torn), (1, None));
+                    assert_eq!(contents(&ledger), entries);
+                    drop(ledger);
+                    assert_eq!(open(directory.path()).1.mended_marks, 0);
+                    mended += 1;
+                }
                 fs::write(path, bytes).unwrap();
             } else {
                 refused(directory.path());
@@ -136,7 +140,7 @@ fn a_flipped_bit_is_refused_wherever_it_was_synced() {
         }
         fs::write(path, bytes).unwrap();
     }
-    assert_eq!(mended, 2 * 1024);
+    assert_eq!(mended, 2 * 1024 / 32);
     assert_eq!(contents(&open(directory.path()).0), entries);
 }
 
