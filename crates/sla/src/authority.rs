@@ -10,7 +10,7 @@ use events::body::Body;
 use events::body::record::{Granted, Revoked};
 use events::delegation::Delegation;
 use events::event::{Event, Network, Role};
-use events::identity::{Address, PublisherKey};
+use events::identity::{Address, Digest, PublisherKey};
 use events::refusal::{Defect, Refusal};
 use events::unit::UnixMillis;
 
@@ -87,7 +87,7 @@ impl Authority {
     }
 
     fn note_forks<'a>(&mut self, batches: impl IntoIterator<Item = &'a Opened>) {
-        let mut hashes: BTreeMap<Position, events::identity::Digest> = BTreeMap::new();
+        let mut hashes: BTreeMap<Position, Digest> = BTreeMap::new();
         for batch in batches {
             let position = batch.position();
             if *hashes.entry(position).or_insert(batch.hash) != batch.hash {
@@ -274,6 +274,7 @@ impl Authority {
             })
         });
         Standing {
+            chains,
             delegations: delegations.collect(),
             forks: forks
                 .map(|((key, epoch), seq)| Position { key: *key, epoch: *epoch, seq: *seq })
@@ -292,12 +293,15 @@ pub struct RosterFact {
     /// By whom.
     pub controller: Address,
     /// The hash of its sorted members.
-    pub members: events::identity::Digest,
+    pub members: Digest,
 }
 
 /// The facts that reach beyond an hour and that its admission rests on. Hashed into the scorecard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Standing {
+    /// The Merkle root over the sorted header hashes of its publishers' batches in and around the hour: what their
+    /// silences were proven with.
+    pub chains: Digest,
     /// The delegations of its publishers.
     pub delegations: BTreeSet<Delegation>,
     /// The first forked sequence of its publishers' epochs.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
 use events::body::Kind;
-use events::identity::{Digest, JobId};
+use events::identity::{Digest, JobId, PublisherKey};
 use events::merkle;
 use events::unit::{Millis, UnixMillis};
 
@@ -106,7 +106,13 @@ pub fn settle(
     set.extend(read.ties.iter().map(Admitted::leaf));
     used.extend(&read.weighed);
     let said = admission.admitted.iter().chain(&read.ties);
-    let keys = said.clone().map(|claim| claim.position.key).collect();
+    let keys: BTreeSet<PublisherKey> = said.clone().map(|claim| claim.position.key).collect();
+    let chains: BTreeSet<Digest> = near
+        .iter()
+        .filter(|batch| keys.contains(&batch.header.key))
+        .map(|batch| batch.hash)
+        .collect();
+    let chains = merkle::root(chains.iter().map(|hash| hash.0.as_slice()));
     let from = said.clone().map(|claim| claim.sealed_ms).min();
     let to = said.map(|claim| claim.sealed_ms).max();
     Settled {
@@ -119,6 +125,7 @@ pub fn settle(
             &keys,
             from.unwrap_or(hour.start()),
             to.unwrap_or(hour.start()),
+            chains,
         ),
         jobs: read.jobs,
         open: read.open,

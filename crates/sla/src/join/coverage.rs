@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use events::batch::{Header, Tail, check_link};
 use events::identity::PublisherKey;
 use events::unit::UnixMillis;
 
 use crate::opened::Opened;
 
-/// Consecutive sequences of one chain.
+/// Consecutive batches of one chain, each naming the one before it.
 #[derive(Debug, Clone, Copy)]
 struct Run {
-    first_seq: u64,
     first_sealed_ms: UnixMillis,
-    last_seq: u64,
-    last_sealed_ms: UnixMillis,
+    first_seq: u64,
+    tail: Tail,
 }
 
 /// The runs of every chain.
@@ -23,14 +23,17 @@ pub struct Coverage(BTreeMap<(PublisherKey, u64), Vec<Run>>);
 impl Coverage {
     /// The runs that `batches` form; repeated batches change nothing.
     pub fn of<'a>(batches: impl IntoIterator<Item = &'a Opened>) -> Self {
-        let mut chains: BTreeMap<(PublisherKey, u64), BTreeMap<u64, UnixMillis>> = BTreeMap::new();
-        for Opened { header, .. } in batches {
-            chains
-                .entry((header.key, header.epoch))
-                .or_default()
-                .insert(header.seq, header.sealed_ms);
+        let mut chains: BTreeMap<(PublisherKey, u64), BTreeMap<u64, &Opened>> = BTreeMap::new();
+        for batch in batches {
+            let chain = chains.entry((batch.header.key, batch.header.epoch)).or_default();
+            chain.insert(batch.header.seq, batch);
         }
-        Self(chains.into_iter().map(|(chain, sequences)| (chain, runs(&sequences))).collect())
+        Self(
+            chains
+                .into_iter()
+                .map(|(chain, batches)| (chain, runs(batches.into_values())))
+                .collect(),
+        )
     }
 
     /// Whether the chain is known without a gap from before `from` to `until` or later.
@@ -43,25 +46,19 @@ impl Coverage {
     ) -> bool {
         self.0.get(&(key, epoch)).into_iter().flatten().any(|run| {
             let begins = run.first_seq == 0 || run.first_sealed_ms < from;
-            begins && run.last_sealed_ms >= until
+            begins && run.tail.sealed_ms >= until
         })
     }
 }
 
-fn runs(sequences: &BTreeMap<u64, UnixMillis>) -> Vec<Run> {
+fn runs<'a>(batches: impl Iterator<Item = &'a Opened>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for (&seq, &sealed_ms) in sequences {
+    for batch in batches {
+        let Header { seq, sealed_ms, .. } = batch.header;
+        let tail = Tail { hash: batch.hash, sealed_ms, seq };
         match runs.last_mut() {
-            Some(run) if run.last_seq + 1 == seq => {
-                run.last_seq = seq;
-                run.last_sealed_ms = sealed_ms;
-            }
-            _ => runs.push(Run {
-                first_seq: seq,
-                first_sealed_ms: sealed_ms,
-                last_seq: seq,
-                last_sealed_ms: sealed_ms,
-            }),
+            Some(run) if check_link(&run.tail, &batch.header).is_ok() => run.tail = tail,
+            _ => runs.push(Run { first_sealed_ms: sealed_ms, first_seq: seq, tail }),
         }
     }
     runs
