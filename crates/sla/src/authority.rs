@@ -248,6 +248,7 @@ impl Authority {
         keys: &BTreeSet<PublisherKey>,
         from: UnixMillis,
         to: UnixMillis,
+        chains: Digest,
     ) -> Standing {
         let of_keys = |key: &PublisherKey| keys.contains(key);
         let delegations = self
@@ -297,7 +298,7 @@ pub struct RosterFact {
 }
 
 /// The facts that reach beyond an hour and that its admission rests on. Hashed into the scorecard.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Standing {
     /// The Merkle root over the sorted header hashes of its publishers' batches in and around the hour: what their
     /// silences were proven with.
