@@ -1,1 +1,170 @@
-//! warehouse
+//! Keeps what was settled and what is known of the open hour, and answers questions about it.
+//!
+//! One trait pair, [`Reader`] and [`Warehouse`], several homes, one [`contract`] that each of them passes. A warehouse
+//! never decides what a number means: it counts nothing that `sla` counts, and hands back the bytes it was given.
+//! Everything is kept per network, and no answer mixes two. All calls block; callers in async code spawn them.
+//!
+//! Reading order: [`record`] is what is written, [`view`] what is read, [`page`] how long lists are walked, [`sqlite`]
+//! the home in one file.
+
+pub mod page;
+pub mod record;
+pub mod view;
+
+mod error;
+pub mod sqlite;
+
+pub mod contract;
+
+use std::ops::RangeInclusive;
+
+use events::batch::Position;
+use events::event::Network;
+use events::identity::{Digest, JobId, PublisherKey};
+use events::unit::UnixMillis;
+use sla::hour::fact::JobFact;
+use sla::scorecard::Scorecard;
+use sla::window::Hour;
+
+pub use error::Error;
+use page::{Page, Paged};
+use record::{BatchRow, HourRecord, PublisherRow, RefusalCount};
+use view::{
+    HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
+    ScoreFilter, ScoreRow, WindowRow,
+};
+
+/// The questions. Each answer is of one moment, and of one network.
+///
+/// A list is never longer than [`page::ROWS_MAX`]. A page goes on after the full key of the last row, so a row that
+/// stays while the list is walked appears exactly once, whatever is written meanwhile.
+pub trait Reader: Send + Sync {
+    /// The batches sealed in the span, by (`sealed_ms`, ordinal).
+    fn batches_sealed(
+        &self,
+        network: Network,
+        span: RangeInclusive<UnixMillis>,
+    ) -> Result<Vec<BatchRow>, Error>;
+
+    /// The batches that hold delegations, revocations or rosters, by (`sealed_ms`, ordinal).
+    fn record_batch_rows(&self, network: Network) -> Result<Vec<BatchRow>, Error>;
+
+    /// The batches sealed in the span that hold capability offers, by (`sealed_ms`, ordinal).
+    fn mapping_batch_rows(
+        &self,
+        network: Network,
+        span: RangeInclusive<UnixMillis>,
+    ) -> Result<Vec<BatchRow>, Error>;
+
+    /// The batches at these positions, by ordinal; more than one at a position that was sealed twice.
+    fn batch_rows_at(
+        &self,
+        network: Network,
+        positions: &[Position],
+    ) -> Result<Vec<BatchRow>, Error>;
+
+    /// The highest ledger ordinal recorded, of any network.
+    fn last_ordinal(&self) -> Result<Option<u64>, Error>;
+
+    /// How far the reader of that name has come.
+    fn cursor(&self, name: &str) -> Result<Option<u64>, Error>;
+
+    /// The bytes kept under their SHA-256.
+    fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error>;
+
+    /// The hours that are settled or provisional, newest first.
+    fn windows(&self, network: Network, page: &Page) -> Result<Paged<WindowRow>, Error>;
+
+    /// The revisions of an hour, first to last.
+    fn revisions(&self, network: Network, hour: Hour) -> Result<Vec<RevisionRow>, Error>;
+
+    /// A settled hour at a revision, or at its latest.
+    fn hour_record(
+        &self,
+        network: Network,
+        hour: Hour,
+        revision: Option<u32>,
+    ) -> Result<Option<HourView>, Error>;
+
+    /// What is provisionally known of an hour that is not settled.
+    fn provisional(&self, network: Network, hour: Hour) -> Result<Option<ProvisionalView>, Error>;
+
+    /// The results of an hour at its latest revision, or provisional ones, by operator, signer and kind of work.
+    fn scores(
+        &self,
+        network: Network,
+        hour: Hour,
+        filter: &ScoreFilter,
+        page: &Page,
+    ) -> Result<Paged<ScoreRow>, Error>;
+
+    /// Jobs, each as its latest hour knows it, newest first by (`first_ms`, job id).
+    fn jobs(
+        &self,
+        network: Network,
+        filter: &JobFilter,
+        page: &Page,
+    ) -> Result<Paged<JobRow>, Error>;
+
+    /// Everything known of one job, an entry for each hour it had claims in, first to last.
+    fn job(&self, network: Network, job_id: JobId) -> Result<Vec<JobRow>, Error>;
+
+    /// Every orchestrator that ever had a job, by operator address, then those known by their signer alone.
+    ///
+    /// `now_ms` is the end of the day that their recent jobs are counted in.
+    fn orchestrators(
+        &self,
+        network: Network,
+        now_ms: UnixMillis,
+        page: &Page,
+    ) -> Result<Paged<OrchestratorRow>, Error>;
+
+    /// The epochs of every publisher, by (key, epoch).
+    fn publishers(&self, network: Network, page: &Page) -> Result<Paged<PublisherRow>, Error>;
+
+    /// How often a publisher was refused, by reason and place; without a key, the sums over everybody.
+    fn refusals(
+        &self,
+        network: Network,
+        key: Option<&PublisherKey>,
+    ) -> Result<Vec<RefusalRow>, Error>;
+}
+
+/// A home that can be written to, by one writer. Each call is one transaction: all of it is kept, or nothing.
+pub trait Warehouse: Reader {
+    /// Records batches of the ledger and, with them, how far the named reader has come.
+    ///
+    /// Recording a batch again changes nothing but its flags. Another batch under a known ordinal is an error.
+    fn record_batches(&self, rows: &[BatchRow], cursor: Option<(&str, u64)>) -> Result<(), Error>;
+
+    /// Remembers how far the reader of that name has come.
+    fn set_cursor(&self, name: &str, ordinal: u64) -> Result<(), Error>;
+
+    /// Keeps bytes under their SHA-256: policies, trust files, standing facts that scorecards name.
+    fn record_document(&self, bytes: &[u8]) -> Result<Digest, Error>;
+
+    /// Records a revision of an hour. Older ones stay; the jobs become those of this revision, and nothing
+    /// provisional is left of the hour.
+    ///
+    /// The same revision with the same scorecard again changes nothing. Another scorecard under a known revision, or a
+    /// new revision below the latest, is an error.
+    fn record_hour(&self, record: &HourRecord) -> Result<(), Error>;
+
+    /// Takes the jobs of an open hour, each in place of what was known of it, and the scorecard if there is one.
+    ///
+    /// Says whether it did: nothing is taken for an hour that is settled.
+    fn record_provisional(
+        &self,
+        network: Network,
+        hour: Hour,
+        jobs: &[JobFact],
+        scorecard: Option<&Scorecard>,
+        now_ms: UnixMillis,
+    ) -> Result<bool, Error>;
+
+    /// Takes what is known of publishers' epochs, each row in place of the one before.
+    fn record_publishers(&self, rows: &[PublisherRow]) -> Result<(), Error>;
+
+    /// Adds refusals of intake to what was counted before. Those of settling come with [`Self::record_hour`].
+    fn record_refusals(&self, counts: &[RefusalCount]) -> Result<(), Error>;
+}

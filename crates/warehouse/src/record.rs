@@ -1,0 +1,120 @@
+//! What is written: the rows and records that the pipeline hands over. Nothing here knows a home.
+
+use events::batch::Position;
+use events::event::{Network, Role};
+use events::identity::{Address, Digest, NodeId, PublisherKey};
+use events::refusal::Defect;
+use events::unit::UnixMillis;
+use sla::admit::Refused;
+use sla::hour::fact::JobFact;
+use sla::hour::{EventSet, OpenJobs};
+use sla::scorecard::Scorecard;
+use sla::tally::Tally;
+use sla::window::Hour;
+
+/// A batch of the ledger, without its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRow {
+    /// How many events it holds.
+    pub count: u16,
+    /// Whether it holds capability offers.
+    pub has_mappings: bool,
+    /// Whether it holds delegations, revocations or rosters.
+    pub has_records: bool,
+    /// The hash of its header.
+    pub hash: Digest,
+    /// The network.
+    pub network: Network,
+    /// Its place in the ledger.
+    pub ordinal: u64,
+    /// Its place in its publisher's chain.
+    pub position: Position,
+    /// When it arrived.
+    pub received_ms: UnixMillis,
+    /// When it was sealed.
+    pub sealed_ms: UnixMillis,
+}
+
+/// One revision of an hour with everything it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HourRecord {
+    /// The events it rests on.
+    pub event_set: EventSet,
+    /// The hour.
+    pub hour: Hour,
+    /// The jobs that had claims in it.
+    pub jobs: Vec<JobFact>,
+    /// The network.
+    pub network: Network,
+    /// The jobs open at its end.
+    pub open: OpenJobs,
+    /// The jobs open at its start: the context that its scorecard names by hash.
+    pub open_before: OpenJobs,
+    /// What was refused in it.
+    pub refused: Refused,
+    /// Which revision.
+    pub revision: u32,
+    /// The scorecard.
+    pub scorecard: Scorecard,
+    /// When it was settled.
+    pub settled_ms: UnixMillis,
+    /// The counts.
+    pub tally: Tally,
+    /// The ledger ordinals of the batches it rests on, ascending.
+    pub used: Vec<u64>,
+}
+
+/// The end of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The hash of the last header.
+    pub hash: Digest,
+    /// Its sequence.
+    pub seq: u64,
+}
+
+/// What is known of one epoch of one publisher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherRow {
+    /// The address it speaks for, where known.
+    pub address: Option<Address>,
+    /// How many batches were received.
+    pub batches: u64,
+    /// Whether it signs as a collector what unsigned feeds say.
+    pub collected: bool,
+    /// The epoch.
+    pub epoch: u64,
+    /// How many events were received.
+    pub events: u64,
+    /// The sequences that are missing, each span from its first to its last.
+    pub gaps: Vec<(u64, u64)>,
+    /// The last batch, where one was received or announced.
+    pub head: Option<Head>,
+    /// The publisher.
+    pub key: PublisherKey,
+    /// When something of it last arrived.
+    pub last_received_ms: UnixMillis,
+    /// The network.
+    pub network: Network,
+    /// Its node, where known.
+    pub node: Option<NodeId>,
+    /// Its role, where known.
+    pub role: Option<Role>,
+    /// When the last batch was sealed.
+    pub sealed_ms: Option<UnixMillis>,
+}
+
+/// How often something was refused in an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalCount {
+    /// How often.
+    pub count: u64,
+    /// Why.
+    pub defect: Defect,
+    /// The hour it was refused in.
+    pub hour: Hour,
+    /// Whose word it was, where known.
+    pub key: Option<PublisherKey>,
+    /// The network.
+    pub network: Network,
+}
