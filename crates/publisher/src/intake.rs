@@ -2,7 +2,10 @@
 //! Every door writes to the spool and answers only after its sync. None of them understands what it is given, and none is open to the
 //! network without a lock.
 
+pub mod file;
+pub mod http;
 mod inflate;
+mod item;
 pub mod kafka;
 
 use std::collections::BTreeMap;
