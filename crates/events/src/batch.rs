@@ -11,6 +11,7 @@ use crate::canonical;
 use crate::event::{MAX_EVENT_BYTES, Network};
 use crate::identity::{BatchSignature, Digest, PublisherKey};
 use crate::merkle;
+use crate::object::Object;
 use crate::refusal::{Defect, Refusal};
 use crate::unit::UnixMillis;
 
@@ -91,7 +92,8 @@ impl Header {
             |error| Refusal::new(Defect::BatchMalformed, format_args!("header: {error}"));
         canonical::check(bytes)
             .map_err(|refusal| Refusal::new(Defect::BatchMalformed, refusal.detail))?;
-        let Named { format } = serde_json::from_slice(bytes).map_err(malformed)?;
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let Named { format } = Named::deserialize(Object(&mut reader)).map_err(malformed)?;
         if format != FORMAT {
             return Err(Refusal::new(Defect::BatchFormat, format_args!("format {format:?}")));
         }

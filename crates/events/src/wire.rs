@@ -1,9 +1,9 @@
 //! The bytes a batch travels and is stored in, and the line it is exported as.
 //!
 //! A *frame* is `naap`, the version byte 1, the header's length (two bytes, big-endian), the header, the signature (64
-//! bytes), the payload's length before compression (four bytes, big-endian) and the payload in zstd. The signature can
-//! be checked before anything is inflated. A *line* is the same batch as one JSON object in one form. Neither form
-//! changes what is signed.
+//! bytes), the payload's length before compression (four bytes, big-endian) and the payload as one zstd frame. The
+//! signature can be checked before anything is inflated. A *line* is the same batch as one JSON object in one form.
+//! Neither form changes what is signed.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -103,6 +103,11 @@ impl<'a> Frame<'a> {
     /// Inflates the payload, never past the length it was announced with, and checks it against the header.
     pub fn open(self) -> Result<Batch, Refusal> {
         let malformed = |what: &str| Refusal::new(Defect::BatchMalformed, what);
+        // zstd would also read several frames in a row; one payload is one frame, and nothing after it.
+        if zstd::zstd_safe::find_frame_compressed_size(self.compressed) != Ok(self.compressed.len())
+        {
+            return Err(malformed("payload is not one zstd frame"));
+        }
         let lines = zstd::bulk::decompress(self.compressed, self.inflated_bytes)
             .map_err(|_| malformed("payload does not inflate within its length"))?;
         if lines.len() != self.inflated_bytes {
