@@ -59,6 +59,34 @@ try() {
   fi
 }
 
+# crash NAME COMMAND...: kills the listener while a client produces; what the client was told is kept must be there after.
+crash() {
+  local name=$1 round acked=0
+  shift
+  for round in 1 2 3 4 5; do
+    local home="$work/crash-$round"
+    coproc LISTENER { exec "$LISTEN" "$home" "$TOPIC"; }
+    local listener=$LISTENER_PID out=${LISTENER[0]} line
+    read -r -u "$out" line
+    env BROKER="${line#listening }" VARIANT='' COUNT=1000000 timeout 30 "$@" >"$work/client" 2>/dev/null &
+    local client=$!
+    sleep "0.$((round * 17 + 10))"
+    kill -9 "$listener"
+    wait "$listener" 2>/dev/null || true
+    kill "$client"
+    wait "$client" 2>/dev/null || true
+    "$LISTEN" "$home" "$TOPIC" </dev/null | sed -n 's/^kept //p' | sort -u >"$work/kept"
+    sed -n 's/^acked //p' "$work/client" | sort -u >"$work/acked"
+    acked=$((acked + $(wc -l <"$work/acked")))
+    if [ -n "$(comm -23 "$work/acked" "$work/kept")" ]; then
+      failed=1
+      echo "FAILED $name killed: $(comm -23 "$work/acked" "$work/kept" | wc -l) acknowledged events are lost"
+      return
+    fi
+  done
+  echo "ok $name killed $round times: $acked acknowledged, none lost"
+}
+
 # has CLIENT TOOL...: whether its tools are here.
 has() {
   local client=$1 tool
@@ -76,6 +104,7 @@ if has kafka-go go; then
   (cd "$here/go" && go build -o "$work/gateway" .)
   try kafka-go plain '' "$work/gateway"
   try kafka-go tls '' "$work/gateway"
+  crash kafka-go "$work/gateway"
 fi
 if has kafkajs node npm; then
   mkdir "$work/node"
@@ -93,7 +122,7 @@ if has 'confluent-kafka and aiokafka' python3; then
     try confluent-kafka plain "$variant" "$work/python/bin/python" "$here/python/produce.py" confluent
   done
   try confluent-kafka tls '' "$work/python/bin/python" "$here/python/produce.py" confluent
-  for variant in '' gzip; do
+  for variant in '' gzip idempotent; do
     try aiokafka plain "$variant" "$work/python/bin/python" "$here/python/produce.py" aio
   done
   try aiokafka tls '' "$work/python/bin/python" "$here/python/produce.py" aio

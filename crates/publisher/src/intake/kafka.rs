@@ -31,7 +31,8 @@ use connection::{Closed, Connection};
 /// What the listener is and whom it lets in.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens; port 0 takes a free one.
+    /// Where it listens; port 0 takes a free one. go-livepeer's `-kafkaBootstrapServers` takes one `host:port`: a list with a comma
+    /// crashes the gateway, and without a port it goes to 9092.
     pub listen: SocketAddr,
     /// The host and port clients are told to send to; they must reach it, and with TLS the certificate must name the host.
     /// Without it they are told `listen`.
