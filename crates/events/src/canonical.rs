@@ -2,7 +2,7 @@
 //!
 //! Object members are sorted by their ASCII names and never repeated, strings use the shortest escapes, numbers are
 //! integers within ±(2^53 - 1), and there is no white space. [`check`] decides whether bytes already are in that form,
-//! which is what a signature covers; [`write`] brings a value into it. Nothing here repairs bytes.
+//! which is what a signature covers; [`write()`] brings a value into it. Nothing here repairs bytes.
 
 use serde_json::Value;
 

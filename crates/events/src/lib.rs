@@ -4,7 +4,7 @@
 //! written in, the signed batch that carries events, and the delegation that lets a key speak for an address.
 //! It never asks the time, never touches a file or a socket, and never decides what an event *means* (`sla` does).
 //!
-//! Reading order: [`identity`] and [`unit`] are the words, [`event`] and [`body`] the sentences, [`canonical`] their
+//! Reading order: [`identity`] and [`mod@unit`] are the words, [`event`] and [`body`] the sentences, [`canonical`] their
 //! bytes, [`merkle`], [`batch`] and [`wire`] the envelope, [`delegation`] the authority, [`refusal`] what we say no to; [`schema`]
 //! says the same to machines.
 #![deny(clippy::float_arithmetic)]
