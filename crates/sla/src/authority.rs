@@ -77,6 +77,11 @@ impl Authority {
         authority
     }
 
+    /// The keys that some address delegated to.
+    pub fn delegated_keys(&self) -> impl Iterator<Item = PublisherKey> {
+        self.delegations.keys().map(|(key, _)| *key)
+    }
+
     /// The trust file it rests on.
     pub fn trust(&self) -> &TrustFile {
         &self.trust

@@ -79,10 +79,15 @@ impl TrustFile {
 
     /// The hash of what it says, whatever its layout and order: SHA-256 over canonical JSON with sorted members.
     pub fn hash(&self) -> Digest {
+        crate::scorecard::digest_of(&self.sorted())
+    }
+
+    /// The same file with its members in order, each once: what is hashed.
+    pub fn sorted(&self) -> Self {
         let mut sorted = self.clone();
         sorted.members.sort();
         sorted.members.dedup();
-        crate::scorecard::digest_of(&sorted)
+        sorted
     }
 
     /// Whether `address` counts in `role`.

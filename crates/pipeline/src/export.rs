@@ -1,0 +1,180 @@
+//! What a scorecard rests on, as plain files that any language can read and settle again.
+//!
+//! A folder holds `manifest.json`, `scorecard.json` (the digested bytes), `policy.toml`, `trust.json`, `context.json`
+//! and `batches.ndjson` (whole batches, a line each). Nothing in it was not public before, and nothing else is needed.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use events::event::Network;
+use events::identity::Digest;
+use events::wire::{Frame, to_line};
+use ledger::Ledger;
+use serde::{Deserialize, Serialize};
+use sla::hour::EventSet;
+use sla::scorecard::{Scorecard, canonical_bytes};
+use sla::window::{Hour, Window};
+use warehouse::Reader;
+
+use crate::Error;
+
+/// The format of the manifest.
+pub const FORMAT: &str = "naap/export/1";
+
+/// The names an export may hold; a manifest's names are checked against these and never become paths.
+pub const FILES: [&str; 5] = ["scorecard.json", "policy.toml", "trust.json", "context.json", BATCHES];
+
+/// The name of the file that holds the batches.
+pub const BATCHES: &str = "batches.ndjson";
+
+/// One file of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// How long it is.
+    pub bytes: u64,
+    /// One of [`FILES`].
+    pub name: String,
+    /// SHA-256 of what it holds.
+    pub sha256: Digest,
+}
+
+/// What an export holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// How many batches.
+    pub batches: u64,
+    /// The digest of the scorecard.
+    pub digest: Digest,
+    /// The events it rests on.
+    pub event_set: EventSet,
+    /// The files.
+    pub files: Vec<FileEntry>,
+    /// [`FORMAT`].
+    pub format: String,
+    /// The network.
+    pub network: Network,
+    /// The revision.
+    pub revision: u32,
+    /// The window.
+    pub window: Window,
+}
+
+/// An export whose batches are still in the ledger.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// What it holds.
+    pub manifest: Manifest,
+    small: Vec<(&'static str, Vec<u8>)>,
+    used: Vec<u64>,
+}
+
+impl Export {
+    /// Gathers the export of a settled hour at a revision, or at its latest.
+    pub fn of(
+        ledger: &Ledger,
+        reader: &dyn Reader,
+        network: Network,
+        hour: Hour,
+        revision: Option<u32>,
+    ) -> Result<Self, Error> {
+        let absent = |what: &str| Error::Absent(format!("{network} {hour} {what}"));
+        let view = reader.hour_record(network, hour, revision)?.ok_or_else(|| absent("is not settled"))?;
+        let scorecard: Scorecard =
+            serde_json::from_slice(&view.scorecard_bytes).map_err(|_| absent("has an unreadable scorecard"))?;
+        let document = |digest: &Digest, what: &str| reader.document(digest)?.ok_or_else(|| absent(what));
+        let small = vec![
+            ("scorecard.json", view.scorecard_bytes),
+            ("policy.toml", document(&scorecard.policy.hash, "names a policy that was not kept")?),
+            ("trust.json", document(&scorecard.trust, "names a trust file that was not kept")?),
+            ("context.json", canonical_bytes(&view.open_before)),
+        ];
+        let mut files: Vec<FileEntry> = small.iter().map(|(name, content)| entry(name, content)).collect();
+        files.push(batches_entry(ledger, &view.used)?);
+        let manifest = Manifest {
+            batches: u64::try_from(view.used.len()).unwrap_or(u64::MAX),
+            digest: view.digest,
+            event_set: view.event_set,
+            files,
+            format: FORMAT.to_owned(),
+            network,
+            revision: view.revision,
+            window: Window::hour(hour),
+        };
+        Ok(Self { manifest, small, used: view.used })
+    }
+
+    /// The manifest as it is written.
+    pub fn manifest_bytes(&self) -> Vec<u8> {
+        canonical_bytes(&self.manifest)
+    }
+
+    /// A file other than the batches.
+    pub fn small_file(&self, name: &str) -> Option<&[u8]> {
+        self.small.iter().find(|(known, _)| *known == name).map(|(_, content)| content.as_slice())
+    }
+
+    /// The lines of `batches.ndjson`, each with its line feed.
+    pub fn lines<'a>(&'a self, ledger: &'a Ledger) -> impl Iterator<Item = Result<Vec<u8>, Error>> + 'a {
+        lines(ledger, &self.used)
+    }
+
+    /// Writes the export into a new or empty folder; `progress` hears how many batches were written.
+    pub fn write(&self, ledger: &Ledger, folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::File { path, source }
+        };
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        if std::fs::read_dir(folder).map_err(failed(folder))?.next().is_some() {
+            return Err(Error::Absent(format!("{} is not empty: name a new folder", folder.display())));
+        }
+        for (name, content) in &self.small {
+            let path = folder.join(name);
+            std::fs::write(&path, content).map_err(failed(&path))?;
+        }
+        let path = folder.join(BATCHES);
+        let mut file = BufWriter::new(File::create(&path).map_err(failed(&path))?);
+        for (count, line) in (1..).zip(self.lines(ledger)) {
+            file.write_all(&line?).map_err(failed(&path))?;
+            progress(count);
+        }
+        file.flush().map_err(failed(&path))?;
+        // The manifest comes last, so that a folder without one is seen to be unfinished.
+        let path = folder.join("manifest.json");
+        std::fs::write(&path, self.manifest_bytes()).map_err(failed(&path))
+    }
+}
+
+fn entry(name: &str, content: &[u8]) -> FileEntry {
+    let bytes = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    FileEntry { bytes, name: name.to_owned(), sha256: Digest::of(&[content]) }
+}
+
+fn lines<'a>(ledger: &'a Ledger, used: &'a [u64]) -> impl Iterator<Item = Result<Vec<u8>, Error>> + 'a {
+    used.iter().map(|ordinal| {
+        let absent = || Error::Absent(format!("ledger record {ordinal} is not there"));
+        let entry = ledger.get(*ordinal)?.ok_or_else(absent)?;
+        let unreadable =
+            |why: events::refusal::Refusal| Error::Unreadable { ordinal: *ordinal, why: why.to_string() };
+        let batch = Frame::parse(&entry.frame).and_then(Frame::inflate).map_err(unreadable)?;
+        let mut line = to_line(&batch);
+        line.push(b'\n');
+        Ok(line)
+    })
+}
+
+/// Reads the batches once for their length and hash, so that none is held in memory.
+fn batches_entry(ledger: &Ledger, used: &[u64]) -> Result<FileEntry, Error> {
+    use sha2::Digest as _;
+    let mut hasher = sha2::Sha256::new();
+    let mut bytes = 0;
+    for line in lines(ledger, used) {
+        let line = line?;
+        bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        hasher.update(&line);
+    }
+    Ok(FileEntry { bytes, name: BATCHES.to_owned(), sha256: Digest(hasher.finalize().into()) })
+}

@@ -1,0 +1,343 @@
+//! Settling: follows the ledger, keeps the open hour in view, and writes each hour's scorecard when it is due.
+//!
+//! One settler serves one warehouse, in a thread of its own. Whatever it knows it can find again: the ledger holds the
+//! batches, the warehouse how far they were noted, and an hour is settled from what is on hand, in one transaction.
+
+pub mod board;
+mod due;
+mod live;
+pub mod note;
+pub mod schedule;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use events::event::Network;
+use events::identity::{Digest, PublisherKey};
+use events::unit::{Millis, UnixMillis};
+use ledger::{Entry, Ledger};
+use sla::opened::Opened;
+use sla::policy::Policy;
+use sla::trust::TrustFile;
+use sla::window::Hour;
+use warehouse::Warehouse;
+use warehouse::record::{Head, PublisherRow, RefusalCount};
+
+use crate::intake::{KnownKeys, Refusals};
+use crate::{Clock, Error};
+use board::Board;
+use live::Live;
+use note::{Care, Face, Noted, note, spread};
+use schedule::HourState;
+
+/// The name of the settler's cursor in the warehouse: the next ledger record to note.
+const CURSOR: &str = "settle";
+
+/// How many records are noted in one step.
+const STEP_RECORDS: usize = 1024;
+
+/// Further behind than this many records the open hour is not shown: catching up comes first.
+const LIVE_LAG_MAX: u64 = 4096;
+
+/// How far back hours are looked at when a settler starts: the last revision and the ties that may change it.
+const LOOK_BACK: Millis = Millis(9 * 24 * 3_600_000);
+
+/// What a settler is to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many events the view of the open hour holds at most.
+    pub live_events_max: usize,
+    /// The policy.
+    pub policy: Policy,
+    /// How many threads read batches.
+    pub threads: usize,
+    /// The networks, by their trust files.
+    pub trust: Vec<TrustFile>,
+    /// Whether signatures are checked again when the record is followed.
+    pub verifies: bool,
+}
+
+/// What a settler tells while it works.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A batch was noted.
+    Heard(&'a Opened),
+    /// An hour was settled.
+    Settled {
+        /// The digest of its scorecard.
+        digest: Digest,
+        /// The hour.
+        hour: Hour,
+        /// The network.
+        network: Network,
+        /// The revision.
+        revision: u32,
+    },
+}
+
+/// Hears a settler's news. It must not block.
+pub type Listener = Box<dyn FnMut(&News<'_>) + Send>;
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Records noted.
+    pub noted: u64,
+    /// Hours looked at because they were due.
+    pub settled: u64,
+}
+
+/// What is known of one publisher's epoch.
+#[derive(Debug, Clone)]
+struct Heard {
+    batches: u64,
+    events: u64,
+    face: Option<Face>,
+    is_fresh: bool,
+    last_received_ms: UnixMillis,
+    network: Network,
+}
+
+/// Follows one ledger into one warehouse.
+pub struct Settler {
+    boards: BTreeMap<Network, Board>,
+    heard: BTreeMap<(PublisherKey, u64), Heard>,
+    known: KnownKeys,
+    ledger: Arc<Ledger>,
+    listener: Listener,
+    live: Live,
+    next: u64,
+    options: Options,
+    warehouse: Arc<dyn Warehouse>,
+}
+
+impl Settler {
+    /// Takes up where the warehouse says the last settler stopped.
+    pub fn open(
+        ledger: Arc<Ledger>,
+        warehouse: Arc<dyn Warehouse>,
+        known: KnownKeys,
+        options: Options,
+        listener: Listener,
+        now: UnixMillis,
+    ) -> Result<Self, Error> {
+        let boards = options.trust.iter().map(|trust| (trust.network, Board::new(trust))).collect();
+        let next = warehouse.cursor(CURSOR)?.unwrap_or(0);
+        let live = Live::new(options.live_events_max);
+        let heard = BTreeMap::new();
+        let mut settler = Self { boards, heard, known, ledger, listener, live, next, options, warehouse };
+        settler.warehouse.record_document(settler.options.policy.text.as_bytes())?;
+        for trust in &settler.options.trust {
+            settler.warehouse.record_document(&sla::scorecard::canonical_bytes(&trust.sorted()))?;
+        }
+        settler.recall(now)?;
+        Ok(settler)
+    }
+
+    /// Brings back what the boards knew: who may speak, what was sealed twice, which hours still change.
+    fn recall(&mut self, now: UnixMillis) -> Result<(), Error> {
+        for (network, board) in &mut self.boards {
+            for row in self.warehouse.record_batch_rows(*network)? {
+                if let Some(entry) = self.ledger.get(row.ordinal)? {
+                    let care = Care { opens: false, verifies: false };
+                    if let Some(records) = note(row.ordinal, &entry, care)?.records {
+                        board.take_records(row.ordinal, records);
+                    }
+                }
+            }
+            let span = now.minus(LOOK_BACK)..=UnixMillis::LATEST;
+            for row in self.warehouse.batches_sealed(*network, span)? {
+                board::hours_near(row.sealed_ms).into_iter().for_each(|hour| board.touch(hour));
+                live::remember(&mut self.heard, &row, None);
+            }
+            for (hour, state) in &mut board.hours {
+                let latest = self.warehouse.revisions(*network, *hour)?.pop();
+                state.settled_ms = latest.map(|latest| latest.settled_ms);
+            }
+            self.known.extend(board.known_keys());
+        }
+        let forked: Vec<_> = self.ledger.heads().into_iter().filter_map(|head| {
+            head.forked_at.map(|seq| events::batch::Position { key: head.key, epoch: head.epoch, seq })
+        }).collect();
+        forked.into_iter().try_for_each(|position| self.take_fork(position))
+    }
+
+    /// Works until `stop` says so or hangs up, waking when told and at least five times a second.
+    pub fn run(mut self, wake: &Receiver<Wake>, clock: &Clock, refusals: &dyn Fn() -> Refusals) -> Result<(), Error> {
+        loop {
+            let step = self.step(clock())?;
+            self.record_refusals(refusals(), clock())?;
+            if step != Step::default() {
+                continue;
+            }
+            match wake.recv_timeout(Duration::from_millis(200)) {
+                Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    /// Notes what is new, shows it, and settles at most one hour that is due.
+    pub fn step(&mut self, now: UnixMillis) -> Result<Step, Error> {
+        let noted = self.follow(now)?;
+        self.show(now)?;
+        let settled = if self.is_caught_up() { self.settle_due(now, 1)? } else { 0 };
+        Ok(Step { noted, settled })
+    }
+
+    /// Notes everything there is and settles every hour that came to an end and was touched.
+    ///
+    /// `progress` hears how many records are noted and how many hours wait.
+    pub fn catch_up(&mut self, now: UnixMillis, progress: &mut dyn FnMut(u64, usize)) -> Result<u64, Error> {
+        while !self.is_caught_up() {
+            self.follow(now)?;
+            progress(self.next, 0);
+        }
+        let mut settled = 0;
+        loop {
+            let waiting = self.touched(now);
+            let Some((network, hour)) = waiting.first().copied() else { break };
+            progress(self.next, waiting.len());
+            self.settle(network, hour, now)?;
+            settled += 1;
+        }
+        self.record_publishers()?;
+        Ok(settled)
+    }
+
+    fn is_caught_up(&self) -> bool {
+        self.next >= self.ledger.end().next
+    }
+
+    /// Notes the next records.
+    fn follow(&mut self, now: UnixMillis) -> Result<u64, Error> {
+        let end = self.ledger.end().next;
+        if self.next >= end {
+            return Ok(0);
+        }
+        let entries = self.ledger.read(self.next).take(STEP_RECORDS);
+        let entries: Vec<(u64, Entry)> = entries.collect::<Result<_, _>>()?;
+        let care = Care { opens: end - self.next <= LIVE_LAG_MAX, verifies: self.options.verifies };
+        let threads = if entries.len() < 8 { 1 } else { self.options.threads };
+        let noted = spread(&entries, threads, |(ordinal, entry)| note(*ordinal, entry, care))?;
+        let count = u64::try_from(noted.len()).unwrap_or(u64::MAX);
+        let next = self.next + count;
+        let known: Vec<_> = noted.iter().filter(|noted| self.boards.contains_key(&noted.row.network)).collect();
+        let rows: Vec<_> = known.iter().map(|noted| noted.row.clone()).collect();
+        self.warehouse.record_batches(&rows, Some((CURSOR, next)))?;
+        for noted in known {
+            self.take(noted, now)?;
+        }
+        self.next = next;
+        Ok(count)
+    }
+
+    fn take(&mut self, noted: &Noted, now: UnixMillis) -> Result<(), Error> {
+        let row = &noted.row;
+        live::remember(&mut self.heard, row, noted.face.as_ref());
+        let mut hashes = self.ledger.find(&row.position).into_iter().map(|sighting| sighting.hash);
+        if hashes.any(|hash| hash != row.hash) {
+            self.take_fork(row.position)?;
+        }
+        let Some(board) = self.boards.get_mut(&row.network) else { return Ok(()) };
+        board.take(noted);
+        if noted.records.is_some() {
+            self.known.extend(board.known_keys());
+        }
+        if let Some(opened) = &noted.opened {
+            (self.listener)(&News::Heard(opened));
+            self.live.take(row.network, opened, now);
+        }
+        Ok(())
+    }
+
+    /// Takes a position that was sealed twice into the board of its network.
+    fn take_fork(&mut self, position: events::batch::Position) -> Result<(), Error> {
+        let mut batches = Vec::new();
+        for sighting in self.ledger.find(&position) {
+            if let Some(entry) = self.ledger.get(sighting.ordinal)? {
+                batches.push((sighting.ordinal, Arc::new(note::open(sighting.ordinal, &entry)?)));
+            }
+        }
+        let networks: Vec<Network> = batches.iter().map(|(_, batch)| batch.header.network).collect();
+        for network in networks {
+            if let Some(board) = self.boards.get_mut(&network) {
+                board.take_fork(position, batches.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what is new of the open hours.
+    fn show(&mut self, now: UnixMillis) -> Result<(), Error> {
+        for (network, board) in &mut self.boards {
+            self.live.show(*network, board, &self.options.policy, self.warehouse.as_ref(), now)?;
+        }
+        if self.live.is_time_for_publishers(now) {
+            self.record_publishers()?;
+        }
+        Ok(())
+    }
+
+    fn record_publishers(&mut self) -> Result<(), Error> {
+        let fresh = self.heard.iter_mut().filter(|(_, heard)| std::mem::take(&mut heard.is_fresh));
+        let rows: Vec<PublisherRow> = fresh.map(|((key, epoch), heard)| {
+            let head = self.ledger.head(*key, *epoch).map(|head| head.highest);
+            let gaps = self.ledger.gaps(*key, *epoch, 64).into_iter().map(|gap| (*gap.start(), *gap.end()));
+            let trust = self.options.trust.iter().find(|trust| trust.network == heard.network);
+            let role = heard.face.as_ref().map(|face| face.role);
+            let collected = role == Some(events::event::Role::Collector);
+            PublisherRow {
+                address: heard.face.as_ref().map(|face| face.address),
+                batches: heard.batches,
+                collected: collected && trust.is_some(),
+                epoch: *epoch,
+                events: heard.events,
+                gaps: gaps.collect(),
+                head: head.map(|tip| Head { hash: tip.hash, seq: tip.seq }),
+                key: *key,
+                last_received_ms: heard.last_received_ms,
+                network: heard.network,
+                node: heard.face.as_ref().map(|face| face.node.clone()),
+                role,
+                sealed_ms: head.map(|tip| tip.sealed_ms),
+            }
+        }).collect();
+        if !rows.is_empty() {
+            self.warehouse.record_publishers(&rows)?;
+        }
+        Ok(())
+    }
+
+    fn record_refusals(&self, refusals: Refusals, now: UnixMillis) -> Result<(), Error> {
+        let hour = Hour::of(now);
+        let count = |((network, key, defect), count)| RefusalCount { count, defect, hour, key, network };
+        let counts: Vec<RefusalCount> = refusals.into_iter().map(count).collect();
+        if !counts.is_empty() {
+            self.warehouse.record_refusals(&counts)?;
+        }
+        Ok(())
+    }
+
+    /// The hours that came to an end and were touched, oldest first.
+    fn touched(&self, now: UnixMillis) -> Vec<(Network, Hour)> {
+        let waits = |(hour, state): &(&Hour, &HourState)| state.is_touched && schedule::is_over(**hour, now);
+        let of = |(network, board): (&Network, &Board)| -> Vec<(Network, Hour)> {
+            board.hours.iter().filter(waits).map(|(hour, _)| (*network, *hour)).collect()
+        };
+        let mut hours: Vec<(Network, Hour)> = self.boards.iter().flat_map(of).collect();
+        hours.sort_unstable_by_key(|(network, hour)| (*hour, *network));
+        hours
+    }
+}
+
+/// What wakes a settler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// Something may be new.
+    Look,
+    /// It is to stop.
+    Stop,
+}

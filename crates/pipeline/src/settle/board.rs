@@ -1,0 +1,206 @@
+//! What settling knows of one network between two steps: who may speak, who is who, which hours were touched.
+//!
+//! All of it can be rebuilt from the ledger and the warehouse's rows; nothing here is the only copy of anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use events::batch::Position;
+use events::event::Network;
+use events::identity::PublisherKey;
+use events::unit::{Millis, UnixMillis};
+use ledger::Ledger;
+use sla::authority::Authority;
+use sla::hour::OpenJobs;
+use sla::mapping::TieKey;
+use sla::opened::Opened;
+use sla::policy::IDLE_MAX;
+use sla::trust::TrustFile;
+use sla::window::Hour;
+
+use super::note::{Noted, open};
+use super::schedule::HourState;
+use crate::Error;
+
+/// The end of a settled hour: what the next one needs of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HourEnd {
+    /// The jobs that were open.
+    pub open: OpenJobs,
+    /// The batches that hold their claims.
+    pub positions: BTreeSet<Position>,
+}
+
+/// One network's knowledge.
+pub struct Board {
+    /// Whose word counts. Made anew when records came.
+    authority: Authority,
+    authority_is_stale: bool,
+    /// Opened batches, by ordinal: those that the next hour will ask for again.
+    cache: BTreeMap<u64, Arc<Opened>>,
+    /// The ends of the hours settled last.
+    pub ends: BTreeMap<Hour, HourEnd>,
+    /// Positions that were sealed twice.
+    forks: BTreeSet<Position>,
+    /// The hours that anything was heard of.
+    pub hours: BTreeMap<Hour, HourState>,
+    /// The network.
+    pub network: Network,
+    /// Batches that say who may speak, by ordinal.
+    records: BTreeMap<u64, Arc<Opened>>,
+    /// Where each publisher ties each set of names together: when it counts, and which record holds it.
+    ties: BTreeMap<TieKey, BTreeSet<(UnixMillis, u64)>>,
+    /// The days whose ties are known.
+    pub tie_days: BTreeSet<u64>,
+}
+
+impl Board {
+    /// A board that knows the trust file alone.
+    pub fn new(trust: &TrustFile) -> Self {
+        Self {
+            authority: Authority::new(trust),
+            authority_is_stale: false,
+            cache: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            forks: BTreeSet::new(),
+            hours: BTreeMap::new(),
+            network: trust.network,
+            records: BTreeMap::new(),
+            ties: BTreeMap::new(),
+            tie_days: BTreeSet::new(),
+        }
+    }
+
+    /// Takes what was noted of a batch, and touches the hours it can change.
+    pub fn take(&mut self, noted: &Noted) {
+        let row = &noted.row;
+        if let Some(records) = &noted.records {
+            self.take_records(row.ordinal, Arc::clone(records));
+        }
+        self.take_ties(row.ordinal, &noted.ties);
+        for hour in hours_near(row.sealed_ms) {
+            self.touch(hour);
+        }
+        // A tie reaches a day to either side; what it changes shows at the hours' next points.
+        for (counted_ms, _) in &noted.ties {
+            let around = Hour::of(counted_ms.minus(sla::mapping::REACH))..=Hour::of(counted_ms.plus(sla::mapping::REACH));
+            self.hours.range_mut(around).for_each(|(_, state)| state.is_touched = true);
+        }
+    }
+
+    /// Takes the events of a batch that say who may speak.
+    pub fn take_records(&mut self, ordinal: u64, records: Arc<Opened>) {
+        self.records.insert(ordinal, records);
+        self.authority_is_stale = true;
+    }
+
+    /// Takes ties without touching an hour.
+    pub fn take_ties(&mut self, ordinal: u64, ties: &[(UnixMillis, TieKey)]) {
+        for (counted_ms, names) in ties {
+            match self.ties.get_mut(names) {
+                Some(known) => {
+                    known.insert((*counted_ms, ordinal));
+                }
+                None => {
+                    self.ties.insert(names.clone(), BTreeSet::from([(*counted_ms, ordinal)]));
+                }
+            }
+        }
+    }
+
+    /// Marks an hour as one that something came for.
+    pub fn touch(&mut self, hour: Hour) {
+        self.hours.entry(hour).or_default().is_touched = true;
+    }
+
+    /// Takes a position that was sealed twice, with the records of both batches.
+    pub fn take_fork(&mut self, position: Position, batches: impl IntoIterator<Item = (u64, Arc<Opened>)>) {
+        if self.forks.insert(position) {
+            self.authority_is_stale = true;
+            self.records.extend(batches);
+            // Every hour of the epoch from there on may have counted what no longer counts.
+            self.hours.values_mut().for_each(|state| state.is_touched = true);
+        }
+    }
+
+    /// Whose word counts, as far as is known now.
+    pub fn authority(&mut self) -> &Authority {
+        if std::mem::take(&mut self.authority_is_stale) {
+            let trust = self.authority.trust().clone();
+            self.authority = Authority::of(&trust, self.records.values().map(Arc::as_ref));
+            for position in &self.forks {
+                self.authority.note_fork(*position);
+            }
+        }
+        &self.authority
+    }
+
+    /// The keys somebody vouches for.
+    pub fn known_keys(&mut self) -> Vec<PublisherKey> {
+        let authority = self.authority();
+        let named = authority.trust().members.iter().filter_map(|member| member.key);
+        named.chain(authority.delegated_keys()).collect()
+    }
+
+    /// The batches that say who may speak, with their ordinals.
+    pub fn records(&self) -> &BTreeMap<u64, Arc<Opened>> {
+        &self.records
+    }
+
+    /// The records that hold the ties an hour may lean on: of each publisher and set of names those within the hour,
+    /// the last before it and the first after it.
+    pub fn ties_for(&self, hour: Hour) -> BTreeSet<u64> {
+        let (start, end) = ((hour.start(), 0), (hour.end(), 0));
+        let mut ordinals = BTreeSet::new();
+        for ties in self.ties.values() {
+            let before = ties.range(..start).next_back();
+            let after = ties.range(end..).next();
+            let same_moment = |edge: Option<&(UnixMillis, u64)>| {
+                edge.map(|(at, _)| ties.range((*at, 0)..=(*at, u64::MAX))).into_iter().flatten()
+            };
+            let around = same_moment(before).chain(same_moment(after));
+            ordinals.extend(ties.range(start..end).chain(around).map(|(_, ordinal)| *ordinal));
+        }
+        ordinals
+    }
+
+    /// Keeps opened batches for the next hour.
+    pub fn keep(&mut self, batches: impl IntoIterator<Item = (u64, Arc<Opened>)>, from: UnixMillis) {
+        self.cache.retain(|_, batch| batch.header.sealed_ms >= from);
+        self.cache.extend(batches.into_iter().filter(|(_, batch)| batch.header.sealed_ms >= from));
+    }
+
+    /// Opens the records of `ordinals`, on several threads where they are many.
+    pub fn open_all(
+        &self,
+        ledger: &Ledger,
+        ordinals: &BTreeSet<u64>,
+        threads: usize,
+    ) -> Result<BTreeMap<u64, Arc<Opened>>, Error> {
+        let known = |ordinal: &u64| self.cache.get(ordinal).map(|batch| (*ordinal, Arc::clone(batch)));
+        let mut opened: BTreeMap<u64, Arc<Opened>> = ordinals.iter().filter_map(known).collect();
+        let lacking: Vec<u64> = ordinals.iter().copied().filter(|ordinal| !opened.contains_key(ordinal)).collect();
+        let threads = if lacking.len() < 8 { 1 } else { threads };
+        let batches = super::note::spread(&lacking, threads, |ordinal| {
+            let absent = || Error::Absent(format!("ledger record {ordinal} is not there"));
+            let entry = ledger.get(*ordinal)?.ok_or_else(absent)?;
+            Ok((*ordinal, Arc::new(open(*ordinal, &entry)?)))
+        })?;
+        opened.extend(batches);
+        Ok(opened)
+    }
+}
+
+/// The hours that a batch sealed at `sealed_ms` can hold events of, or prove silences of.
+pub fn hours_near(sealed_ms: UnixMillis) -> BTreeSet<Hour> {
+    [sealed_ms.minus(IDLE_MAX), sealed_ms, sealed_ms.plus(IDLE_MAX)].map(Hour::of).into()
+}
+
+/// The days, counted from 1970, whose ties an hour may lean on.
+pub fn tie_days(hour: Hour) -> std::ops::RangeInclusive<u64> {
+    const DAY: Millis = Millis(24 * 3_600_000);
+    let reach = sla::mapping::REACH;
+    // Ties are found by when their batch was sealed, which is at most ten minutes from when they count.
+    let slack = sla::opened::EVENT_AGE_MAX;
+    hour.start().minus(reach).minus(slack).0 / DAY.0..=hour.end().plus(reach).plus(slack).0 / DAY.0
+}

@@ -1,0 +1,221 @@
+//! The open hour in view: jobs appear within a second of being heard of, and are replaced when the hour settles.
+//!
+//! What is shown is provisional and has no digest. The view is bounded: past its limit the oldest hour leaves it first,
+//! and nothing but the view is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use events::event::Network;
+use events::identity::{JobId, PublisherKey};
+use events::unit::{Millis, UnixMillis};
+use sla::admit::{Admitted, admit};
+use sla::authority::Authority;
+use sla::hour::{OpenJobs, is_near, read_jobs, settle};
+use sla::join::coverage::Coverage;
+use sla::mapping::{Mappings, TieKey, tie_key};
+use sla::opened::Opened;
+use sla::policy::Policy;
+use sla::score::score_hour;
+use sla::window::Hour;
+use warehouse::record::BatchRow;
+use warehouse::Warehouse;
+
+use super::board::Board;
+use super::note::Face;
+use super::schedule::is_over;
+use super::Heard;
+use crate::Error;
+
+/// How long after the last showing the next one comes.
+const SHOW_EVERY: Millis = Millis(150);
+
+/// How long after the last provisional scorecard the next one comes.
+const SCORE_EVERY: Millis = Millis(5_000);
+
+/// How long after the last look at the publishers the next one comes.
+const PUBLISHERS_EVERY: Millis = Millis(1_000);
+
+/// One hour in view.
+struct OpenHour {
+    batches: Vec<Arc<Opened>>,
+    /// Jobs heard of since the last showing.
+    fresh: BTreeSet<JobId>,
+    /// Where the claims about each job stand in `batches`.
+    jobs: BTreeMap<JobId, BTreeSet<usize>>,
+    scored_ms: UnixMillis,
+    /// Whether anything came since the last provisional scorecard.
+    is_touched: bool,
+}
+
+/// The hours in view.
+pub(super) struct Live {
+    events: usize,
+    events_max: usize,
+    hours: BTreeMap<(Network, Hour), OpenHour>,
+    publishers_ms: UnixMillis,
+    shown_ms: UnixMillis,
+    /// The newest batch in which each publisher tied each set of names together.
+    ties: BTreeMap<(Network, TieKey), Arc<Opened>>,
+}
+
+impl OpenHour {
+    fn new() -> Self {
+        let (batches, fresh, jobs) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        Self { batches, fresh, jobs, scored_ms: UnixMillis(0), is_touched: false }
+    }
+}
+
+impl Live {
+    pub(super) fn new(events_max: usize) -> Self {
+        Self {
+            events: 0,
+            events_max,
+            hours: BTreeMap::new(),
+            publishers_ms: UnixMillis(0),
+            shown_ms: UnixMillis(0),
+            ties: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a batch into the hours it tells of, as long as they are not over.
+    pub(super) fn take(&mut self, network: Network, batch: &Arc<Opened>, now: UnixMillis) {
+        let mut told: BTreeMap<Hour, BTreeSet<JobId>> = BTreeMap::new();
+        for (opened, event) in batch.readable() {
+            if let Some(names) = tie_key(batch.header.key, event) {
+                self.ties.insert((network, names), Arc::clone(batch));
+            }
+            let jobs = told.entry(Hour::of(opened.counted_ms)).or_default();
+            jobs.extend(event.job_id);
+        }
+        for (hour, jobs) in told.into_iter().filter(|(hour, _)| !is_over(*hour, now)) {
+            let open = self.hours.entry((network, hour)).or_insert_with(OpenHour::new);
+            let at = open.batches.len();
+            open.batches.push(Arc::clone(batch));
+            open.is_touched = true;
+            for job_id in jobs {
+                open.jobs.entry(job_id).or_default().insert(at);
+                open.fresh.insert(job_id);
+            }
+            self.events += batch.events.len();
+        }
+        while self.events > self.events_max {
+            let Some((_, dropped)) = self.hours.pop_first() else { break };
+            self.events -= dropped.batches.iter().map(|batch| batch.events.len()).sum::<usize>();
+        }
+    }
+
+    /// Lets an hour go that was settled.
+    pub(super) fn forget(&mut self, network: Network, hour: Hour) {
+        if let Some(dropped) = self.hours.remove(&(network, hour)) {
+            self.events -= dropped.batches.iter().map(|batch| batch.events.len()).sum::<usize>();
+        }
+    }
+
+    pub(super) fn is_time_for_publishers(&mut self, now: UnixMillis) -> bool {
+        let is_time = self.publishers_ms.plus(PUBLISHERS_EVERY) <= now;
+        if is_time {
+            self.publishers_ms = now;
+        }
+        is_time
+    }
+
+    /// Writes what is new of a network's open hours.
+    pub(super) fn show(
+        &mut self,
+        network: Network,
+        board: &mut Board,
+        policy: &Policy,
+        warehouse: &dyn Warehouse,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        let is_fresh = self.hours.iter().any(|((of, _), open)| *of == network && open.is_touched);
+        if !is_fresh || now < self.shown_ms.plus(SHOW_EVERY) {
+            return Ok(());
+        }
+        self.shown_ms = now;
+        let authority = board.authority();
+        let hours: Vec<Hour> = self.hours.keys().filter(|(of, _)| *of == network).map(|(_, hour)| *hour).collect();
+        for hour in hours {
+            self.show_jobs(network, hour, authority, policy, warehouse, now)?;
+            self.show_scores(network, hour, authority, policy, warehouse, now)?;
+        }
+        Ok(())
+    }
+
+    /// The jobs heard of since the last showing, each read from all its claims in view.
+    fn show_jobs(
+        &mut self,
+        network: Network,
+        hour: Hour,
+        authority: &Authority,
+        policy: &Policy,
+        warehouse: &dyn Warehouse,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        let Some(open) = self.hours.get_mut(&(network, hour)) else { return Ok(()) };
+        let fresh = std::mem::take(&mut open.fresh);
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let around = [hour.previous(), hour].into_iter().filter_map(|hour| self.hours.get(&(network, hour)));
+        let around: Vec<&OpenHour> = around.collect();
+        let told = around.iter().flat_map(|open| {
+            let places: BTreeSet<usize> = fresh.iter().filter_map(|job| open.jobs.get(job)).flatten().copied().collect();
+            places.into_iter().filter_map(|at| open.batches.get(at)).map(Arc::as_ref).collect::<Vec<_>>()
+        });
+        let is_fresh = |event: &events::event::Event| event.job_id.is_some_and(|job_id| fresh.contains(&job_id));
+        let claims = admit(authority, told, |counted_ms, event| counted_ms < hour.end() && is_fresh(event)).admitted;
+        let near = around.iter().flat_map(|open| &open.batches).map(Arc::as_ref);
+        let coverage = Coverage::of(near.filter(|batch| is_near(hour, batch.header.sealed_ms)));
+        let tied = self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
+        let mappings = Mappings::of(hour, tied, authority);
+        let now_here = claims.iter().filter(|claim| hour.holds(claim.counted_ms));
+        let here: BTreeSet<JobId> = now_here.filter_map(|claim| claim.event.job_id).collect();
+        let of_here = |claim: &Admitted<'_>| claim.event.job_id.is_some_and(|job_id| here.contains(&job_id));
+        let read = read_jobs(hour, claims.into_iter().filter(of_here), &mappings, &coverage, &policy.observe);
+        warehouse.record_provisional(network, hour, &read.jobs, None, now)?;
+        Ok(())
+    }
+
+    /// The scorecard as it would be if the hour ended now.
+    fn show_scores(
+        &mut self,
+        network: Network,
+        hour: Hour,
+        authority: &Authority,
+        policy: &Policy,
+        warehouse: &dyn Warehouse,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        let tied = self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
+        let tied: Vec<&Opened> = tied.collect();
+        let Some(open) = self.hours.get_mut(&(network, hour)) else { return Ok(()) };
+        if !open.is_touched || now < open.scored_ms.plus(SCORE_EVERY) {
+            return Ok(());
+        }
+        (open.is_touched, open.scored_ms) = (false, now);
+        let batches: Vec<&Opened> = open.batches.iter().map(Arc::as_ref).chain(tied).collect();
+        let settled = settle(hour, &batches, &OpenJobs::new(), authority, &policy.observe);
+        let scorecard = score_hour(hour, &settled, &OpenJobs::new(), authority.trust(), policy);
+        warehouse.record_provisional(network, hour, &[], Some(&scorecard), now)?;
+        Ok(())
+    }
+}
+
+/// Adds a batch to what is known of its publisher's epoch.
+pub(super) fn remember(heard: &mut BTreeMap<(PublisherKey, u64), Heard>, row: &BatchRow, face: Option<&Face>) {
+    let known = heard.entry((row.position.key, row.position.epoch)).or_insert(Heard {
+        batches: 0,
+        events: 0,
+        face: None,
+        is_fresh: true,
+        last_received_ms: row.received_ms,
+        network: row.network,
+    });
+    known.batches += 1;
+    known.events += u64::from(row.count);
+    known.face = known.face.take().or_else(|| face.cloned());
+    known.is_fresh = true;
+    known.last_received_ms = known.last_received_ms.max(row.received_ms);
+}
