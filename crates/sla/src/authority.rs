@@ -77,11 +77,6 @@ impl Authority {
         authority
     }
 
-    /// The keys that some address delegated to.
-    pub fn delegated_keys(&self) -> impl Iterator<Item = PublisherKey> {
-        self.delegations.keys().map(|(key, _)| *key)
-    }
-
     /// The trust file it rests on.
     pub fn trust(&self) -> &TrustFile {
         &self.trust
@@ -289,6 +284,16 @@ impl Authority {
             rosters: rosters.collect(),
         }
     }
+}
+
+/// The keys that a batch shows some address delegated to, whoever carries it.
+pub fn delegated_keys(batch: &Opened) -> impl Iterator<Item = PublisherKey> {
+    batch.readable().filter_map(|(_, event)| match &event.body {
+        Body::DelegationGranted(granted) if granted.delegation.verify(&granted.signature).is_ok() => {
+            Some(granted.delegation.key)
+        }
+        _ => None,
+    })
 }
 
 /// One roster, by the hash of its members.
