@@ -23,7 +23,8 @@ use crate::Error;
 pub const FORMAT: &str = "naap/export/1";
 
 /// The names an export may hold; a manifest's names are checked against these and never become paths.
-pub const FILES: [&str; 5] = ["scorecard.json", "policy.toml", "trust.json", "context.json", BATCHES];
+pub const FILES: [&str; 5] =
+    ["scorecard.json", "policy.toml", "trust.json", "context.json", BATCHES];
 
 /// The name of the file that holds the batches.
 pub const BATCHES: &str = "batches.ndjson";
@@ -81,17 +82,20 @@ impl Export {
         revision: Option<u32>,
     ) -> Result<Self, Error> {
         let absent = |what: &str| Error::Absent(format!("{network} {hour} {what}"));
-        let view = reader.hour_record(network, hour, revision)?.ok_or_else(|| absent("is not settled"))?;
-        let scorecard: Scorecard =
-            serde_json::from_slice(&view.scorecard_bytes).map_err(|_| absent("has an unreadable scorecard"))?;
-        let document = |digest: &Digest, what: &str| reader.document(digest)?.ok_or_else(|| absent(what));
+        let view =
+            reader.hour_record(network, hour, revision)?.ok_or_else(|| absent("is not settled"))?;
+        let scorecard: Scorecard = serde_json::from_slice(&view.scorecard_bytes)
+            .map_err(|_| absent("has an unreadable scorecard"))?;
+        let document =
+            |digest: &Digest, what: &str| reader.document(digest)?.ok_or_else(|| absent(what));
         let small = vec![
             ("scorecard.json", view.scorecard_bytes),
             ("policy.toml", document(&scorecard.policy.hash, "names a policy that was not kept")?),
             ("trust.json", document(&scorecard.trust, "names a trust file that was not kept")?),
             ("context.json", canonical_bytes(&view.open_before)),
         ];
-        let mut files: Vec<FileEntry> = small.iter().map(|(name, content)| entry(name, content)).collect();
+        let mut files: Vec<FileEntry> =
+            small.iter().map(|(name, content)| entry(name, content)).collect();
         files.push(batches_entry(ledger, &view.used)?);
         let manifest = Manifest {
             batches: u64::try_from(view.used.len()).unwrap_or(u64::MAX),
@@ -117,19 +121,30 @@ impl Export {
     }
 
     /// The lines of `batches.ndjson`, each with its line feed.
-    pub fn lines<'a>(&'a self, ledger: &'a Ledger) -> impl Iterator<Item = Result<Vec<u8>, Error>> + 'a {
+    pub fn lines<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+    ) -> impl Iterator<Item = Result<Vec<u8>, Error>> + 'a {
         lines(ledger, &self.used)
     }
 
     /// Writes the export into a new or empty folder; `progress` hears how many batches were written.
-    pub fn write(&self, ledger: &Ledger, folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
+    pub fn write(
+        &self,
+        ledger: &Ledger,
+        folder: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), Error> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::File { path, source }
         };
         std::fs::create_dir_all(folder).map_err(failed(folder))?;
         if std::fs::read_dir(folder).map_err(failed(folder))?.next().is_some() {
-            return Err(Error::Absent(format!("{} is not empty: name a new folder", folder.display())));
+            return Err(Error::Absent(format!(
+                "{} is not empty: name a new folder",
+                folder.display()
+            )));
         }
         for (name, content) in &self.small {
             let path = folder.join(name);
@@ -153,12 +168,17 @@ fn entry(name: &str, content: &[u8]) -> FileEntry {
     FileEntry { bytes, name: name.to_owned(), sha256: Digest::of(&[content]) }
 }
 
-fn lines<'a>(ledger: &'a Ledger, used: &'a [u64]) -> impl Iterator<Item = Result<Vec<u8>, Error>> + 'a {
+fn lines<'a>(
+    ledger: &'a Ledger,
+    used: &'a [u64],
+) -> impl Iterator<Item = Result<Vec<u8>, Error>> + 'a {
     used.iter().map(|ordinal| {
         let absent = || Error::Absent(format!("ledger record {ordinal} is not there"));
         let entry = ledger.get(*ordinal)?.ok_or_else(absent)?;
-        let unreadable =
-            |why: events::refusal::Refusal| Error::Unreadable { ordinal: *ordinal, why: why.to_string() };
+        let unreadable = |why: events::refusal::Refusal| Error::Unreadable {
+            ordinal: *ordinal,
+            why: why.to_string(),
+        };
         let batch = Frame::parse(&entry.frame).and_then(Frame::inflate).map_err(unreadable)?;
         let mut line = to_line(&batch);
         line.push(b'\n');

@@ -78,7 +78,11 @@ impl Intake {
     }
 
     /// Takes one frame: see [`Self::accept_all`].
-    pub fn accept(&self, frame: Vec<u8>, received_ms: UnixMillis) -> Result<Result<Accepted, Refusal>, Error> {
+    pub fn accept(
+        &self,
+        frame: Vec<u8>,
+        received_ms: UnixMillis,
+    ) -> Result<Result<Accepted, Refusal>, Error> {
         let mut verdicts = self.accept_all(vec![frame], received_ms)?;
         let missing = || Err(Refusal::new(Defect::BatchMalformed, "no frame"));
         Ok(verdicts.pop().unwrap_or_else(missing))
@@ -130,12 +134,14 @@ impl Intake {
         let frame = Frame::parse(bytes).map_err(|refusal| refused(anywhere, None, refusal))?;
         let (network, key) = (frame.header.network, frame.header.key);
         // The key is named only once the signature shows that it is its holder who is refused.
-        self.check_header(&frame, received_ms).map_err(|refusal| refused(network, None, refusal))?;
+        self.check_header(&frame, received_ms)
+            .map_err(|refusal| refused(network, None, refusal))?;
         let (position, hash) = (frame.header.position(), frame.header.hash());
         if self.ledger.contains(&position, &hash) || brought.contains(&(position, hash)) {
             return Ok(Accepted::Known);
         }
-        self.check_room(key, bytes.len()).map_err(|refusal| refused(network, Some(key), refusal))?;
+        self.check_room(key, bytes.len())
+            .map_err(|refusal| refused(network, Some(key), refusal))?;
         frame.open().map_err(|refusal| refused(network, Some(key), refusal))?;
         brought.insert((position, hash));
         Ok(Accepted::Kept)
@@ -147,7 +153,10 @@ impl Intake {
             return Err(Refusal::new(Defect::BatchNetwork, header.network));
         }
         if header.sealed_ms > received_ms.plus(self.limits.future_max_ms) {
-            return Err(Refusal::new(Defect::BatchFuture, format_args!("sealed at {}", header.sealed_ms)));
+            return Err(Refusal::new(
+                Defect::BatchFuture,
+                format_args!("sealed at {}", header.sealed_ms),
+            ));
         }
         frame.verify()
     }

@@ -13,6 +13,11 @@ use events::unit::UnixMillis;
 pub mod intake;
 pub mod repair;
 
+pub mod settle;
+
+pub mod export;
+pub mod verify;
+
 mod error;
 
 pub use error::Error;

@@ -48,7 +48,9 @@ pub async fn repair(
             repaired.missing += (to - from + 1).saturating_sub(came);
             let (intake, received_ms) = (Arc::clone(intake), clock());
             let frames = frames.iter().map(|frame| frame.to_vec()).collect();
-            let verdicts = tokio::task::spawn_blocking(move || intake.accept_all(frames, received_ms)).await??;
+            let verdicts =
+                tokio::task::spawn_blocking(move || intake.accept_all(frames, received_ms))
+                    .await??;
             for verdict in verdicts {
                 match verdict {
                     Ok(Accepted::Kept) => repaired.kept += 1,
@@ -77,7 +79,8 @@ pub enum RepairError {
 
 /// The ranges the ledger lacks up to an announced head, each short enough for one call.
 fn missing(ledger: &Ledger, key: PublisherKey, head: &Head) -> Vec<(u64, u64)> {
-    let gaps = ledger.gaps(key, head.epoch, RANGES_MAX).into_iter().map(|gap| (*gap.start(), *gap.end()));
+    let gaps =
+        ledger.gaps(key, head.epoch, RANGES_MAX).into_iter().map(|gap| (*gap.start(), *gap.end()));
     let mut ranges: Vec<(u64, u64)> = gaps.filter(|(from, _)| *from <= head.seq).collect();
     let next = ledger.head(key, head.epoch).map_or(0, |known| known.highest.seq.saturating_add(1));
     if next <= head.seq {
@@ -101,9 +104,13 @@ impl Backfill for LedgerSource {
     ) -> BoxFuture<'a, channel::Result<Vec<bytes::Bytes>>> {
         let ledger = Arc::clone(&self.0);
         Box::pin(async move {
-            let unknown = |error: &dyn std::fmt::Display| channel::Error::Source { detail: error.to_string() };
+            let unknown = |error: &dyn std::fmt::Display| channel::Error::Source {
+                detail: error.to_string(),
+            };
             let key: PublisherKey = chain.parse().map_err(|error| unknown(&error))?;
-            let read = tokio::task::spawn_blocking(move || prefix(&ledger, key, epoch, (from_seq, to_seq), max_bytes));
+            let read = tokio::task::spawn_blocking(move || {
+                prefix(&ledger, key, epoch, (from_seq, to_seq), max_bytes)
+            });
             read.await.map_err(|error| unknown(&error))?.map_err(|error| unknown(&error))
         })
     }

@@ -127,7 +127,8 @@ impl Settler {
         let next = warehouse.cursor(CURSOR)?.unwrap_or(0);
         let live = Live::new(options.live_events_max);
         let heard = BTreeMap::new();
-        let mut settler = Self { boards, heard, known, ledger, listener, live, next, options, warehouse };
+        let mut settler =
+            Self { boards, heard, known, ledger, listener, live, next, options, warehouse };
         settler.warehouse.record_document(settler.options.policy.text.as_bytes())?;
         for trust in &settler.options.trust {
             settler.warehouse.record_document(&sla::scorecard::canonical_bytes(&trust.sorted()))?;
@@ -158,14 +159,28 @@ impl Settler {
             }
             self.known.extend(board.known_keys());
         }
-        let forked: Vec<_> = self.ledger.heads().into_iter().filter_map(|head| {
-            head.forked_at.map(|seq| events::batch::Position { key: head.key, epoch: head.epoch, seq })
-        }).collect();
+        let forked: Vec<_> = self
+            .ledger
+            .heads()
+            .into_iter()
+            .filter_map(|head| {
+                head.forked_at.map(|seq| events::batch::Position {
+                    key: head.key,
+                    epoch: head.epoch,
+                    seq,
+                })
+            })
+            .collect();
         forked.into_iter().try_for_each(|position| self.take_fork(position))
     }
 
     /// Works until `stop` says so or hangs up, waking when told and at least five times a second.
-    pub fn run(mut self, wake: &Receiver<Wake>, clock: &Clock, refusals: &dyn Fn() -> Refusals) -> Result<(), Error> {
+    pub fn run(
+        mut self,
+        wake: &Receiver<Wake>,
+        clock: &Clock,
+        refusals: &dyn Fn() -> Refusals,
+    ) -> Result<(), Error> {
         loop {
             let step = self.step(clock())?;
             self.record_refusals(refusals(), clock())?;
@@ -190,7 +205,11 @@ impl Settler {
     /// Notes everything there is and settles every hour that came to an end and was touched.
     ///
     /// `progress` hears how many records are noted and how many hours wait.
-    pub fn catch_up(&mut self, now: UnixMillis, progress: &mut dyn FnMut(u64, usize)) -> Result<u64, Error> {
+    pub fn catch_up(
+        &mut self,
+        now: UnixMillis,
+        progress: &mut dyn FnMut(u64, usize),
+    ) -> Result<u64, Error> {
         while !self.is_caught_up() {
             self.follow(now)?;
             progress(self.next, 0);
@@ -224,7 +243,8 @@ impl Settler {
         let noted = spread(&entries, threads, |(ordinal, entry)| note(*ordinal, entry, care))?;
         let count = u64::try_from(noted.len()).unwrap_or(u64::MAX);
         let next = self.next + count;
-        let known: Vec<_> = noted.iter().filter(|noted| self.boards.contains_key(&noted.row.network)).collect();
+        let known: Vec<_> =
+            noted.iter().filter(|noted| self.boards.contains_key(&noted.row.network)).collect();
         let rows: Vec<_> = known.iter().map(|noted| noted.row.clone()).collect();
         self.warehouse.record_batches(&rows, Some((CURSOR, next)))?;
         for noted in known {
@@ -243,9 +263,9 @@ impl Settler {
         }
         let Some(board) = self.boards.get_mut(&row.network) else { return Ok(()) };
         board.take(noted);
-        if noted.records.is_some() {
-            self.known.extend(board.known_keys());
-        }
+        self.known.extend(
+            noted.records.iter().flat_map(|records| sla::authority::delegated_keys(records)),
+        );
         if let Some(opened) = &noted.opened {
             (self.listener)(&News::Heard(opened));
             self.live.take(row.network, opened, now);
@@ -261,7 +281,8 @@ impl Settler {
                 batches.push((sighting.ordinal, Arc::new(note::open(sighting.ordinal, &entry)?)));
             }
         }
-        let networks: Vec<Network> = batches.iter().map(|(_, batch)| batch.header.network).collect();
+        let networks: Vec<Network> =
+            batches.iter().map(|(_, batch)| batch.header.network).collect();
         for network in networks {
             if let Some(board) = self.boards.get_mut(&network) {
                 board.take_fork(position, batches.clone());
@@ -282,29 +303,36 @@ impl Settler {
     }
 
     fn record_publishers(&mut self) -> Result<(), Error> {
-        let fresh = self.heard.iter_mut().filter(|(_, heard)| std::mem::take(&mut heard.is_fresh));
-        let rows: Vec<PublisherRow> = fresh.map(|((key, epoch), heard)| {
-            let head = self.ledger.head(*key, *epoch).map(|head| head.highest);
-            let gaps = self.ledger.gaps(*key, *epoch, 64).into_iter().map(|gap| (*gap.start(), *gap.end()));
-            let trust = self.options.trust.iter().find(|trust| trust.network == heard.network);
-            let role = heard.face.as_ref().map(|face| face.role);
-            let collected = role == Some(events::event::Role::Collector);
-            PublisherRow {
-                address: heard.face.as_ref().map(|face| face.address),
-                batches: heard.batches,
-                collected: collected && trust.is_some(),
-                epoch: *epoch,
-                events: heard.events,
-                gaps: gaps.collect(),
-                head: head.map(|tip| Head { hash: tip.hash, seq: tip.seq }),
-                key: *key,
-                last_received_ms: heard.last_received_ms,
-                network: heard.network,
-                node: heard.face.as_ref().map(|face| face.node.clone()),
-                role,
-                sealed_ms: head.map(|tip| tip.sealed_ms),
-            }
-        }).collect();
+        let fresh = self.heard.iter_mut().filter(|(_, heard)| heard.is_fresh);
+        let rows: Vec<PublisherRow> = fresh
+            .map(|((key, epoch), heard)| {
+                heard.is_fresh = false;
+                let head = self.ledger.head(*key, *epoch).map(|head| head.highest);
+                let gaps = self
+                    .ledger
+                    .gaps(*key, *epoch, 64)
+                    .into_iter()
+                    .map(|gap| (*gap.start(), *gap.end()));
+                let trust = self.options.trust.iter().find(|trust| trust.network == heard.network);
+                let role = heard.face.as_ref().map(|face| face.role);
+                let collected = role == Some(events::event::Role::Collector);
+                PublisherRow {
+                    address: heard.face.as_ref().map(|face| face.address),
+                    batches: heard.batches,
+                    collected: collected && trust.is_some(),
+                    epoch: *epoch,
+                    events: heard.events,
+                    gaps: gaps.collect(),
+                    head: head.map(|tip| Head { hash: tip.hash, seq: tip.seq }),
+                    key: *key,
+                    last_received_ms: heard.last_received_ms,
+                    network: heard.network,
+                    node: heard.face.as_ref().map(|face| face.node.clone()),
+                    role,
+                    sealed_ms: head.map(|tip| tip.sealed_ms),
+                }
+            })
+            .collect();
         if !rows.is_empty() {
             self.warehouse.record_publishers(&rows)?;
         }
@@ -313,7 +341,8 @@ impl Settler {
 
     fn record_refusals(&self, refusals: Refusals, now: UnixMillis) -> Result<(), Error> {
         let hour = Hour::of(now);
-        let count = |((network, key, defect), count)| RefusalCount { count, defect, hour, key, network };
+        let count =
+            |((network, key, defect), count)| RefusalCount { count, defect, hour, key, network };
         let counts: Vec<RefusalCount> = refusals.into_iter().map(count).collect();
         if !counts.is_empty() {
             self.warehouse.record_refusals(&counts)?;
@@ -323,7 +352,9 @@ impl Settler {
 
     /// The hours that came to an end and were touched, oldest first.
     fn touched(&self, now: UnixMillis) -> Vec<(Network, Hour)> {
-        let waits = |(hour, state): &(&Hour, &HourState)| state.is_touched && schedule::is_over(**hour, now);
+        let waits = |(hour, state): &(&Hour, &HourState)| {
+            state.is_touched && schedule::is_over(**hour, now)
+        };
         let of = |(network, board): (&Network, &Board)| -> Vec<(Network, Hour)> {
             board.hours.iter().filter(waits).map(|(hour, _)| (*network, *hour)).collect()
         };

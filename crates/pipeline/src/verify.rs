@@ -75,10 +75,17 @@ pub enum Error {
 }
 
 /// Verifies an exported folder; `progress` hears how many batches were checked.
-pub fn verify(folder: &Path, threads: usize, progress: &mut dyn FnMut(u64)) -> Result<Verdict, Error> {
+pub fn verify(
+    folder: &Path,
+    threads: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Verdict, Error> {
     let manifest: Manifest = json(&small(folder, "manifest.json")?, "manifest.json")?;
     if manifest.format != FORMAT {
-        return Err(unusable("manifest.json", format!("format {:?}, not {FORMAT:?}", manifest.format)));
+        return Err(unusable(
+            "manifest.json",
+            format!("format {:?}, not {FORMAT:?}", manifest.format),
+        ));
     }
     let named: BTreeSet<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
     if named != BTreeSet::from(FILES) || manifest.files.len() != FILES.len() {
@@ -110,7 +117,10 @@ fn open(folder: &Path, name: &str) -> Result<File, Error> {
 
 fn small(folder: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let mut content = Vec::new();
-    open(folder, name)?.take(SMALL_FILE_MAX + 1).read_to_end(&mut content).map_err(unreadable(name))?;
+    open(folder, name)?
+        .take(SMALL_FILE_MAX + 1)
+        .read_to_end(&mut content)
+        .map_err(unreadable(name))?;
     if content.len() as u64 > SMALL_FILE_MAX {
         return Err(unusable(name, "over 256 MiB"));
     }
@@ -136,7 +146,8 @@ fn check_file(folder: &Path, file: &crate::export::FileEntry) -> Result<Option<S
         reader.consume(read);
     }
     let found = Digest(hasher.finalize().into());
-    let differs = format!("{}: the manifest says sha256 {}, the file has {found}", file.name, file.sha256);
+    let differs =
+        format!("{}: the manifest says sha256 {}, the file has {found}", file.name, file.sha256);
     Ok((found != file.sha256).then_some(differs))
 }
 
@@ -158,7 +169,9 @@ fn read_batches(
         for batch in checked {
             match batch {
                 Ok(batch) => opened.push(batch),
-                Err(refusal) => return Ok(Err(format!("{BATCHES} line {}: {refusal}", opened.len() + 1))),
+                Err(refusal) => {
+                    return Ok(Err(format!("{BATCHES} line {}: {refusal}", opened.len() + 1)));
+                }
             }
         }
         progress(u64::try_from(opened.len()).unwrap_or(u64::MAX));
@@ -169,7 +182,11 @@ fn next_lines(reader: &mut impl BufRead) -> Result<Vec<Vec<u8>>, Error> {
     let mut lines = Vec::new();
     while lines.len() < LINES_AT_ONCE {
         let mut line = Vec::new();
-        let read = reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(unreadable(BATCHES))?;
+        let read = reader
+            .by_ref()
+            .take(LINE_MAX)
+            .read_until(b'\n', &mut line)
+            .map_err(unreadable(BATCHES))?;
         if read == 0 {
             break;
         }
@@ -185,19 +202,31 @@ fn next_lines(reader: &mut impl BufRead) -> Result<Vec<Vec<u8>>, Error> {
 fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Verdict, Error> {
     let claimed_bytes = small(folder, "scorecard.json")?;
     let claimed: Scorecard = json(&claimed_bytes, "scorecard.json")?;
-    let text = String::from_utf8(small(folder, "policy.toml")?).map_err(|error| unusable("policy.toml", error))?;
+    let text = String::from_utf8(small(folder, "policy.toml")?)
+        .map_err(|error| unusable("policy.toml", error))?;
     let policy = Policy::parse(&text).map_err(|error| unusable("policy.toml", error.why))?;
     let trust: TrustFile = json(&small(folder, "trust.json")?, "trust.json")?;
     let open: OpenJobs = json(&small(folder, "context.json")?, "context.json")?;
-    if claimed.window.span != Span::Hour || claimed.window != manifest.window || claimed.network != manifest.network {
-        return Err(unusable("scorecard.json", "its window or network is not the manifest's, or no hour"));
+    if claimed.window.span != Span::Hour
+        || claimed.window != manifest.window
+        || claimed.network != manifest.network
+    {
+        return Err(unusable(
+            "scorecard.json",
+            "its window or network is not the manifest's, or no hour",
+        ));
     }
     let differs = |what: &str, claimed: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
-        Ok(Verdict::Diverges(format!("{what}: the scorecard says {claimed}, these files give {found}")))
+        Ok(Verdict::Diverges(format!(
+            "{what}: the scorecard says {claimed}, these files give {found}"
+        )))
     };
     let digest = Digest::of(&[&claimed_bytes]);
     if digest != manifest.digest {
-        return Ok(Verdict::Diverges(format!("digest: the manifest says {}, scorecard.json has {digest}", manifest.digest)));
+        return Ok(Verdict::Diverges(format!(
+            "digest: the manifest says {}, scorecard.json has {digest}",
+            manifest.digest
+        )));
     }
     if claimed.policy.hash != policy.hash {
         return differs("policy", &claimed.policy.hash, &policy.hash);
@@ -224,7 +253,9 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
     }
     let as_value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
     let first = first_difference("", &as_value(&claimed_bytes), &as_value(&found.bytes()));
-    Ok(Verdict::Diverges(first.unwrap_or_else(|| "scorecard.json is not in canonical form".to_owned())))
+    Ok(Verdict::Diverges(
+        first.unwrap_or_else(|| "scorecard.json is not in canonical form".to_owned()),
+    ))
 }
 
 /// The first place, in the order of the bytes, where two values differ.
@@ -233,18 +264,32 @@ fn first_difference(path: &str, claimed: &Value, found: &Value) -> Option<String
         _ if claimed == found => None,
         (Value::Object(one), Value::Object(other)) => {
             let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-            let at = |of: &serde_json::Map<String, Value>, name: &String| of.get(name).cloned().unwrap_or(Value::Null);
+            let at = |of: &serde_json::Map<String, Value>, name: &String| {
+                of.get(name).cloned().unwrap_or(Value::Null)
+            };
             names.into_iter().find_map(|name| {
                 first_difference(&format!("{path}/{name}"), &at(one, name), &at(other, name))
             })
         }
         (Value::Array(one), Value::Array(other)) => {
             let pairs = one.iter().zip(other).enumerate();
-            let inner = pairs.into_iter().find_map(|(at, (one, other))| first_difference(&format!("{path}/{at}"), one, other));
-            let lengths = || format!("{path}: the scorecard has {} entries, these files give {}", one.len(), other.len());
+            let inner = pairs.into_iter().find_map(|(at, (one, other))| {
+                first_difference(&format!("{path}/{at}"), one, other)
+            });
+            let lengths = || {
+                format!(
+                    "{path}: the scorecard has {} entries, these files give {}",
+                    one.len(),
+                    other.len()
+                )
+            };
             inner.or_else(|| Some(lengths()))
         }
-        _ => Some(format!("{path}: the scorecard says {}, these files give {}", short(claimed), short(found))),
+        _ => Some(format!(
+            "{path}: the scorecard says {}, these files give {}",
+            short(claimed),
+            short(found)
+        )),
     }
 }
 

@@ -91,11 +91,15 @@ impl Authority {
         for batch in batches {
             let position = batch.position();
             if *hashes.entry(position).or_insert(batch.hash) != batch.hash {
-                let first =
-                    self.forks.entry((position.key, position.epoch)).or_insert(position.seq);
-                *first = position.seq.min(*first);
+                self.note_fork(position);
             }
         }
+    }
+
+    /// Takes a position that was sealed twice; whoever keeps the record can prove it with both batches.
+    pub fn note_fork(&mut self, position: Position) {
+        let first = self.forks.entry((position.key, position.epoch)).or_insert(position.seq);
+        *first = position.seq.min(*first);
     }
 
     /// Takes a delegation that proves itself; of two for one key and address the higher serial holds.

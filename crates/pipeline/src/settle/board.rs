@@ -10,7 +10,7 @@ use events::event::Network;
 use events::identity::PublisherKey;
 use events::unit::{Millis, UnixMillis};
 use ledger::Ledger;
-use sla::authority::Authority;
+use sla::authority::{Authority, delegated_keys};
 use sla::hour::OpenJobs;
 use sla::mapping::TieKey;
 use sla::opened::Opened;
@@ -83,7 +83,8 @@ impl Board {
         }
         // A tie reaches a day to either side; what it changes shows at the hours' next points.
         for (counted_ms, _) in &noted.ties {
-            let around = Hour::of(counted_ms.minus(sla::mapping::REACH))..=Hour::of(counted_ms.plus(sla::mapping::REACH));
+            let around = Hour::of(counted_ms.minus(sla::mapping::REACH))
+                ..=Hour::of(counted_ms.plus(sla::mapping::REACH));
             self.hours.range_mut(around).for_each(|(_, state)| state.is_touched = true);
         }
     }
@@ -114,7 +115,11 @@ impl Board {
     }
 
     /// Takes a position that was sealed twice, with the records of both batches.
-    pub fn take_fork(&mut self, position: Position, batches: impl IntoIterator<Item = (u64, Arc<Opened>)>) {
+    pub fn take_fork(
+        &mut self,
+        position: Position,
+        batches: impl IntoIterator<Item = (u64, Arc<Opened>)>,
+    ) {
         if self.forks.insert(position) {
             self.authority_is_stale = true;
             self.records.extend(batches);
@@ -136,10 +141,9 @@ impl Board {
     }
 
     /// The keys somebody vouches for.
-    pub fn known_keys(&mut self) -> Vec<PublisherKey> {
-        let authority = self.authority();
-        let named = authority.trust().members.iter().filter_map(|member| member.key);
-        named.chain(authority.delegated_keys()).collect()
+    pub fn known_keys(&self) -> impl Iterator<Item = PublisherKey> {
+        let named = self.authority.trust().members.iter().filter_map(|member| member.key);
+        named.chain(self.records.values().flat_map(|records| delegated_keys(records)))
     }
 
     /// The batches that say who may speak, with their ordinals.
@@ -165,7 +169,11 @@ impl Board {
     }
 
     /// Keeps opened batches for the next hour.
-    pub fn keep(&mut self, batches: impl IntoIterator<Item = (u64, Arc<Opened>)>, from: UnixMillis) {
+    pub fn keep(
+        &mut self,
+        batches: impl IntoIterator<Item = (u64, Arc<Opened>)>,
+        from: UnixMillis,
+    ) {
         self.cache.retain(|_, batch| batch.header.sealed_ms >= from);
         self.cache.extend(batches.into_iter().filter(|(_, batch)| batch.header.sealed_ms >= from));
     }
@@ -177,9 +185,11 @@ impl Board {
         ordinals: &BTreeSet<u64>,
         threads: usize,
     ) -> Result<BTreeMap<u64, Arc<Opened>>, Error> {
-        let known = |ordinal: &u64| self.cache.get(ordinal).map(|batch| (*ordinal, Arc::clone(batch)));
+        let known =
+            |ordinal: &u64| self.cache.get(ordinal).map(|batch| (*ordinal, Arc::clone(batch)));
         let mut opened: BTreeMap<u64, Arc<Opened>> = ordinals.iter().filter_map(known).collect();
-        let lacking: Vec<u64> = ordinals.iter().copied().filter(|ordinal| !opened.contains_key(ordinal)).collect();
+        let lacking: Vec<u64> =
+            ordinals.iter().copied().filter(|ordinal| !opened.contains_key(ordinal)).collect();
         let threads = if lacking.len() < 8 { 1 } else { threads };
         let batches = super::note::spread(&lacking, threads, |ordinal| {
             let absent = || Error::Absent(format!("ledger record {ordinal} is not there"));

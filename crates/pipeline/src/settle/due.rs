@@ -36,7 +36,12 @@ impl Settler {
     }
 
     /// Settles an hour from all that is on hand; writes a revision if its scorecard is not the one it had.
-    pub(super) fn settle(&mut self, network: Network, hour: Hour, now: UnixMillis) -> Result<(), Error> {
+    pub(super) fn settle(
+        &mut self,
+        network: Network,
+        hour: Hour,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
         self.learn_ties(network, hour)?;
         let before = self.end_of(network, hour.previous())?;
         let Some(board) = self.boards.get_mut(&network) else { return Ok(()) };
@@ -81,7 +86,9 @@ impl Settler {
         open_before: OpenJobs,
         used: Vec<u64>,
     ) -> Result<(), Error> {
-        let Some(trust) = self.options.trust.iter().find(|trust| trust.network == network) else { return Ok(()) };
+        let Some(trust) = self.options.trust.iter().find(|trust| trust.network == network) else {
+            return Ok(());
+        };
         let scorecard = score_hour(hour, &settled, &open_before, trust, &self.options.policy);
         let digest = scorecard.digest();
         let latest = self.warehouse.revisions(network, hour)?.pop();
@@ -113,10 +120,13 @@ impl Settler {
         if let Some(end) = self.boards.get(&network).and_then(|board| board.ends.get(&hour)) {
             return Ok(end.clone());
         }
-        let Some(view) = self.warehouse.hour_record(network, hour, None)? else { return Ok(HourEnd::default()) };
+        let Some(view) = self.warehouse.hour_record(network, hour, None)? else {
+            return Ok(HourEnd::default());
+        };
         let mut positions = BTreeSet::new();
         for job_id in view.open.keys() {
-            let rows = self.warehouse.job(network, *job_id)?.into_iter().filter(|row| row.hour == hour);
+            let rows =
+                self.warehouse.job(network, *job_id)?.into_iter().filter(|row| row.hour == hour);
             positions.extend(rows.flat_map(|row| row.fact.batches));
         }
         Ok(HourEnd { open: view.open, positions })
@@ -144,7 +154,10 @@ impl Settler {
 /// The jobs open at an hour's end, and where their claims stand.
 fn end_of_hour(settled: &Settled) -> HourEnd {
     let open_facts = settled.jobs.iter().filter(|fact| settled.open.contains_key(&fact.job_id));
-    HourEnd { open: settled.open.clone(), positions: open_facts.flat_map(|fact| fact.batches.clone()).collect() }
+    HourEnd {
+        open: settled.open.clone(),
+        positions: open_facts.flat_map(|fact| fact.batches.clone()).collect(),
+    }
 }
 
 /// The records that an hour rests on and that its admission leans on, ascending.
@@ -153,9 +166,13 @@ fn ordinals_used(
     batches: &BTreeMap<u64, Arc<Opened>>,
     records: &BTreeMap<u64, Arc<Opened>>,
 ) -> Vec<u64> {
-    let leaned_on = records_for(records.values().map(Arc::as_ref), &settled.used, &settled.standing);
+    let leaned_on =
+        records_for(records.values().map(Arc::as_ref), &settled.used, &settled.standing);
     let of = |all: &BTreeMap<u64, Arc<Opened>>, wanted: &BTreeSet<Position>| -> BTreeSet<u64> {
-        all.iter().filter(|(_, batch)| wanted.contains(&batch.position())).map(|(ordinal, _)| *ordinal).collect()
+        all.iter()
+            .filter(|(_, batch)| wanted.contains(&batch.position()))
+            .map(|(ordinal, _)| *ordinal)
+            .collect()
     };
     of(batches, &settled.used).union(&of(records, &leaned_on)).copied().collect()
 }

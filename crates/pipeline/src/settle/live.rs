@@ -18,13 +18,13 @@ use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::score::score_hour;
 use sla::window::Hour;
-use warehouse::record::BatchRow;
 use warehouse::Warehouse;
+use warehouse::record::BatchRow;
 
+use super::Heard;
 use super::board::Board;
 use super::note::Face;
 use super::schedule::is_over;
-use super::Heard;
 use crate::Error;
 
 /// How long after the last showing the next one comes.
@@ -135,7 +135,8 @@ impl Live {
         }
         self.shown_ms = now;
         let authority = board.authority();
-        let hours: Vec<Hour> = self.hours.keys().filter(|(of, _)| *of == network).map(|(_, hour)| *hour).collect();
+        let hours: Vec<Hour> =
+            self.hours.keys().filter(|(of, _)| *of == network).map(|(_, hour)| *hour).collect();
         for hour in hours {
             self.show_jobs(network, hour, authority, policy, warehouse, now)?;
             self.show_scores(network, hour, authority, policy, warehouse, now)?;
@@ -158,22 +159,40 @@ impl Live {
         if fresh.is_empty() {
             return Ok(());
         }
-        let around = [hour.previous(), hour].into_iter().filter_map(|hour| self.hours.get(&(network, hour)));
+        let around =
+            [hour.previous(), hour].into_iter().filter_map(|hour| self.hours.get(&(network, hour)));
         let around: Vec<&OpenHour> = around.collect();
         let told = around.iter().flat_map(|open| {
-            let places: BTreeSet<usize> = fresh.iter().filter_map(|job| open.jobs.get(job)).flatten().copied().collect();
-            places.into_iter().filter_map(|at| open.batches.get(at)).map(Arc::as_ref).collect::<Vec<_>>()
+            let places: BTreeSet<usize> =
+                fresh.iter().filter_map(|job| open.jobs.get(job)).flatten().copied().collect();
+            places
+                .into_iter()
+                .filter_map(|at| open.batches.get(at))
+                .map(Arc::as_ref)
+                .collect::<Vec<_>>()
         });
-        let is_fresh = |event: &events::event::Event| event.job_id.is_some_and(|job_id| fresh.contains(&job_id));
-        let claims = admit(authority, told, |counted_ms, event| counted_ms < hour.end() && is_fresh(event)).admitted;
+        let is_fresh = |event: &events::event::Event| {
+            event.job_id.is_some_and(|job_id| fresh.contains(&job_id))
+        };
+        let claims =
+            admit(authority, told, |counted_ms, event| counted_ms < hour.end() && is_fresh(event))
+                .admitted;
         let near = around.iter().flat_map(|open| &open.batches).map(Arc::as_ref);
         let coverage = Coverage::of(near.filter(|batch| is_near(hour, batch.header.sealed_ms)));
-        let tied = self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
+        let tied =
+            self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
         let mappings = Mappings::of(hour, tied, authority);
         let now_here = claims.iter().filter(|claim| hour.holds(claim.counted_ms));
         let here: BTreeSet<JobId> = now_here.filter_map(|claim| claim.event.job_id).collect();
-        let of_here = |claim: &Admitted<'_>| claim.event.job_id.is_some_and(|job_id| here.contains(&job_id));
-        let read = read_jobs(hour, claims.into_iter().filter(of_here), &mappings, &coverage, &policy.observe);
+        let of_here =
+            |claim: &Admitted<'_>| claim.event.job_id.is_some_and(|job_id| here.contains(&job_id));
+        let read = read_jobs(
+            hour,
+            claims.into_iter().filter(of_here),
+            &mappings,
+            &coverage,
+            &policy.observe,
+        );
         warehouse.record_provisional(network, hour, &read.jobs, None, now)?;
         Ok(())
     }
@@ -188,7 +207,8 @@ impl Live {
         warehouse: &dyn Warehouse,
         now: UnixMillis,
     ) -> Result<(), Error> {
-        let tied = self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
+        let tied =
+            self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
         let tied: Vec<&Opened> = tied.collect();
         let Some(open) = self.hours.get_mut(&(network, hour)) else { return Ok(()) };
         if !open.is_touched || now < open.scored_ms.plus(SCORE_EVERY) {
@@ -204,7 +224,11 @@ impl Live {
 }
 
 /// Adds a batch to what is known of its publisher's epoch.
-pub(super) fn remember(heard: &mut BTreeMap<(PublisherKey, u64), Heard>, row: &BatchRow, face: Option<&Face>) {
+pub(super) fn remember(
+    heard: &mut BTreeMap<(PublisherKey, u64), Heard>,
+    row: &BatchRow,
+    face: Option<&Face>,
+) {
     let known = heard.entry((row.position.key, row.position.epoch)).or_insert(Heard {
         batches: 0,
         events: 0,

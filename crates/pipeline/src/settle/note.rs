@@ -51,7 +51,8 @@ pub struct Noted {
 
 /// Reads one record of the ledger.
 pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
-    let unreadable = |why: events::refusal::Refusal| Error::Unreadable { ordinal, why: why.to_string() };
+    let unreadable =
+        |why: events::refusal::Refusal| Error::Unreadable { ordinal, why: why.to_string() };
     let frame = Frame::parse(&entry.frame).map_err(unreadable)?;
     if care.verifies {
         frame.verify().map_err(unreadable)?;
@@ -66,7 +67,11 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
     let first = batch.payload.events().next().and_then(|bytes| Event::decode(bytes).ok());
     let has_records = records.readable().any(|(_, event)| is_record(event.kind()));
     Ok(Noted {
-        face: first.map(|event| Face { address: event.reporter, node: event.node, role: event.role }),
+        face: first.map(|event| Face {
+            address: event.reporter,
+            node: event.node,
+            role: event.role,
+        }),
         opened: care.opens.then(|| Arc::new(Opened::of(&batch))),
         records: has_records.then(|| Arc::new(records)),
         row: BatchRow {
@@ -90,7 +95,8 @@ fn is_record(kind: Kind) -> bool {
 
 /// Reads all events of one record.
 pub fn open(ordinal: u64, entry: &Entry) -> Result<Opened, Error> {
-    let unreadable = |why: events::refusal::Refusal| Error::Unreadable { ordinal, why: why.to_string() };
+    let unreadable =
+        |why: events::refusal::Refusal| Error::Unreadable { ordinal, why: why.to_string() };
     let batch = Frame::parse(&entry.frame).and_then(Frame::inflate).map_err(unreadable)?;
     Ok(Opened::of(&batch))
 }
@@ -104,7 +110,9 @@ pub fn spread<T: Sync, R: Send>(
     let share = items.len().div_ceil(threads.max(1)).max(1);
     let work = &work;
     let parts = std::thread::scope(|scope| {
-        let run = |part| scope.spawn(move || <[T]>::iter(part).map(work).collect::<Result<Vec<R>, Error>>());
+        let run = |part| {
+            scope.spawn(move || <[T]>::iter(part).map(work).collect::<Result<Vec<R>, Error>>())
+        };
         let running: Vec<_> = items.chunks(share).map(run).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -4,8 +4,12 @@ use events::unit::{Millis, UnixMillis};
 use sla::window::Hour;
 
 /// How long after an hour's end its revisions may be made: 15 minutes, 2 hours, 24 hours, 7 days.
-pub const POINTS: [Millis; 4] =
-    [Millis(15 * 60_000), Millis(2 * 3_600_000), Millis(24 * 3_600_000), Millis(7 * 24 * 3_600_000)];
+pub const POINTS: [Millis; 4] = [
+    Millis(15 * 60_000),
+    Millis(2 * 3_600_000),
+    Millis(24 * 3_600_000),
+    Millis(7 * 24 * 3_600_000),
+];
 
 /// What is known of an hour's settling.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,7 +45,8 @@ mod tests {
     fn revisions_are_made_at_fixed_times_only() {
         let hour = Hour(490_000);
         let after = |minutes: u64| hour.end().plus(Millis(minutes * 60_000));
-        let touched = |settled: Option<u64>| HourState { is_touched: true, settled_ms: settled.map(after) };
+        let touched =
+            |settled: Option<u64>| HourState { is_touched: true, settled_ms: settled.map(after) };
         assert!(!touched(None).is_due(hour, after(14)));
         assert!(touched(None).is_due(hour, after(15)));
         assert!(!touched(Some(15)).is_due(hour, after(119)));
@@ -50,7 +55,10 @@ mod tests {
         assert!(touched(Some(121)).is_due(hour, after(24 * 60)));
         assert!(touched(Some(24 * 60)).is_due(hour, after(7 * 24 * 60)));
         assert!(!touched(Some(7 * 24 * 60)).is_due(hour, after(60 * 24 * 60)));
-        assert!(touched(None).is_due(hour, after(60 * 24 * 60)), "never settled settles at any age");
+        assert!(
+            touched(None).is_due(hour, after(60 * 24 * 60)),
+            "never settled settles at any age"
+        );
         assert!(!HourState::default().is_due(hour, after(60 * 24 * 60)), "nothing came");
     }
 }
