@@ -1,0 +1,156 @@
+//! A stretch of simulated past, and an instance that hears it in any way a test likes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use events::batch::Batch;
+use events::event::{Network, Role};
+use events::identity::Digest;
+use events::unit::{Millis, UnixMillis};
+use events::wire;
+use ledger::Ledger;
+use pipeline::intake::{Intake, KnownKeys, Limits};
+use pipeline::settle::{Options, Settler};
+use publisher::translate::{Speaker, translate};
+use simulator::cast::Cast;
+use simulator::options::Options as WorldOptions;
+use simulator::sealer::Sealers;
+use simulator::world::{What, World};
+use sla::policy::Policy;
+use sla::trust::{Member, TrustFile};
+use sla::window::Hour;
+use warehouse::Warehouse;
+use warehouse::page::Page;
+use warehouse::sqlite::Sqlite;
+
+/// The hour in which every test's past begins.
+pub const FIRST: Hour = Hour(490_000);
+
+/// A time by which all of it is long over.
+pub const LATER: UnixMillis = UnixMillis((490_000 + 24 * 60) * 3_600_000);
+
+/// The batches of `hours` hours of a small network with many mishaps, in the order they were sealed.
+pub fn past(seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
+    let options = WorldOptions {
+        events_per_1000_s: 2_500,
+        faults: simulator::options::Faults::FREQUENT,
+        ..WorldOptions::small()
+    };
+    let mut world = World::new(seed, options, FIRST.start());
+    let cast = Arc::clone(world.cast());
+    let end = FIRST.start().plus(Millis(hours * 3_600_000));
+    let mut sealers = Sealers::new(&cast, 1, Millis(5_000));
+    let mut batches = Vec::new();
+    while world.next_ms() < end {
+        let saying = world.next().unwrap();
+        batches.extend(sealers.ripe(saying.at_ms).unwrap());
+        let node = &cast.nodes[saying.speaker];
+        let said = match saying.what {
+            What::Event(event) => vec![*event],
+            What::Envelope(json) | What::Transcode(json) => {
+                let speaker = Speaker {
+                    network: Network::Simulation,
+                    reporter: node.operator,
+                    role: node.role,
+                    node: node.id.clone(),
+                    region: Some(node.region.clone()),
+                };
+                translate(&json, &speaker, node.clock(saying.at_ms)).events
+            }
+        };
+        for event in said {
+            batches.extend(sealers.push(&cast, saying.speaker, saying.at_ms, &event).unwrap());
+        }
+    }
+    batches.extend(sealers.flush(end).unwrap());
+    batches.sort_by_key(|batch| (batch.header.sealed_ms, batch.header.position()));
+    (cast, batches)
+}
+
+/// The trust file that the simulated controller and testers are named in.
+pub fn trust(cast: &Cast) -> TrustFile {
+    let member = |node: &simulator::cast::Node| Member {
+        address: node.operator,
+        key: None,
+        role: node.role,
+    };
+    let named =
+        cast.nodes.iter().filter(|node| matches!(node.role, Role::Controller | Role::Tester));
+    TrustFile {
+        members: named.map(member).collect(),
+        network: Network::Simulation,
+        roster_quorum: 1,
+    }
+}
+
+/// One instance on a directory.
+pub struct Instance {
+    pub intake: Intake,
+    pub ledger: Arc<Ledger>,
+    pub settler: Settler,
+    pub warehouse: Arc<dyn Warehouse>,
+}
+
+impl Instance {
+    pub fn open(directory: &Path, trust: &TrustFile, now: UnixMillis) -> Self {
+        let (ledger, _) =
+            Ledger::open(&directory.join("ledger"), ledger::Options::default()).unwrap();
+        let ledger = Arc::new(ledger);
+        let warehouse: Arc<dyn Warehouse> = Arc::new(
+            Sqlite::open(
+                &directory.join("warehouse.sqlite"),
+                warehouse::sqlite::Options::default(),
+            )
+            .unwrap(),
+        );
+        let known = KnownKeys::default();
+        let limits = Limits {
+            future_max_ms: Millis(60_000),
+            networks: [Network::Simulation].into(),
+            strangers_bytes_max: 64 << 20,
+            stranger_batches_max: 100_000,
+        };
+        let intake = Intake::new(Arc::clone(&ledger), known.clone(), limits);
+        let options = Options {
+            live_events_max: 100_000,
+            policy: Policy::standard(),
+            threads: 2,
+            trust: vec![trust.clone()],
+            verifies: false,
+        };
+        let listener = Box::new(|_: &pipeline::settle::News<'_>| {});
+        let settler = Settler::open(
+            Arc::clone(&ledger),
+            Arc::clone(&warehouse),
+            known,
+            options,
+            listener,
+            now,
+        )
+        .unwrap();
+        Self { intake, ledger, settler, warehouse }
+    }
+
+    /// Lets batches in; none may be refused.
+    pub fn hear<'a>(&self, batches: impl IntoIterator<Item = &'a Batch>, now: UnixMillis) {
+        let frames = batches.into_iter().map(|batch| wire::encode(batch).unwrap()).collect();
+        for verdict in self.intake.accept_all(frames, now).unwrap() {
+            verdict.unwrap();
+        }
+    }
+
+    pub fn catch_up(&mut self, now: UnixMillis) {
+        self.settler.catch_up(now, &mut |_, _| {}).unwrap();
+    }
+
+    /// The latest digest of every settled hour.
+    pub fn digests(&self) -> BTreeMap<Hour, Digest> {
+        let windows = self.warehouse.windows(Network::Simulation, &Page::first(1000)).unwrap();
+        windows
+            .rows
+            .into_iter()
+            .filter_map(|row| row.latest.map(|latest| (row.hour, latest.digest)))
+            .collect()
+    }
+}
