@@ -143,7 +143,7 @@ impl Request {
         self.opened(stage, listed, gateway);
         match self.workload {
             Workload::Byoc => 10,
-            Workload::Llm => 5,
+            Workload::Llm => 6,
             _ => 4,
         }
     }

@@ -149,9 +149,22 @@ impl Stage {
         self.truths.keep(truth);
     }
 
-    /// A gateway says an envelope around an object; the writer gets the gateway's clock.
+    /// A gateway says an envelope around an object that stands for one event; the writer gets the gateway's clock.
     pub fn tell(&mut self, gateway: usize, family: &str, write: impl FnOnce(&mut Json, u64)) {
-        self.tell_framed(gateway, 1, family, |frame| frame.around(|json| write(json, frame.at_ms)));
+        self.tell_counted(gateway, family, 1, write);
+    }
+
+    /// A gateway says an envelope around an object that stands for so many events, which may be none.
+    pub fn tell_counted(
+        &mut self,
+        gateway: usize,
+        family: &str,
+        events: u32,
+        write: impl FnOnce(&mut Json, u64),
+    ) {
+        self.tell_framed(gateway, events, family, |frame| {
+            frame.around(|json| write(json, frame.at_ms))
+        });
     }
 
     /// A gateway says an envelope around a list that stands for so many events.

@@ -235,18 +235,24 @@ impl Live {
         }
     }
 
+    /// Something that no rule translates: another family, or a trace that is not about the network.
     pub(super) fn noise(&self, stage: &mut Stage) {
         stage.truths.count(Fault::Noise);
-        match stage.chance.below(4) {
-            0 => stage.tell(self.gateway, "webrtc_stats", |json, clock| {
-                json.text("stream_id", &self.name.stream_id).number("timestamp", clock);
-            }),
-            1 => stage.tell(self.gateway, "stream_trace", |json, clock| {
-                live::trace(json, &self.name, "stream_heartbeat", clock, Party::NOBODY);
+        let what = match stage.chance.below(4) {
+            0 => {
+                return stage.tell_counted(self.gateway, "webrtc_stats", 0, |json, clock| {
+                    json.text("stream_id", &self.name.stream_id).number("timestamp", clock);
+                });
+            }
+            1 => "stream_heartbeat",
+            2 => "app_user_page_unload",
+            _ => "app_send_stream_request",
+        };
+        stage.tell_counted(self.gateway, "stream_trace", 0, |json, clock| {
+            live::trace(json, &self.name, what, clock, Party::NOBODY);
+            if what == "stream_heartbeat" {
                 json.text("client_source", "scope");
-            }),
-            2 => self.trace(stage, None, "app_user_page_unload"),
-            _ => self.trace(stage, None, "app_send_stream_request"),
-        }
+            }
+        });
     }
 }

@@ -26,7 +26,9 @@ impl Request {
         match self.workload {
             Workload::Llm => {
                 let ended = self.ended(first, 0, 0, true);
-                stage.tell(self.gateway, "ai_llm_request", |json, clock| {
+                // It is a request, and where it names somebody an assignment too.
+                let events = if first.is_some() { 2 } else { 1 };
+                stage.tell_counted(self.gateway, "ai_llm_request", events, |json, clock| {
                     request::llm_started(json, name, clock, self.answer, &ended);
                 });
             }
