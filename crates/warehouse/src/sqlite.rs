@@ -1,1 +1,180 @@
-//! The home in one SQLite file.
+//! The home in one SQLite file: one connection writes, a few others read, and neither waits for the other (WAL).
+//!
+//! `synchronous=NORMAL`: a process that is killed loses nothing, a machine that loses power may lose the last
+//! transactions, never one before them. That is enough, because the ledger is the record: a cursor or an hour is kept in
+//! the transaction of what it claims, so after any crash it claims no more than is there, and the rest is recorded again.
+//! Rows of job facts, results and tallies are held as they were given; SQL filters and orders them, and adds up
+//! nothing but counts of rows and refusals.
+
+mod column;
+mod connection;
+mod pack;
+mod schema;
+
+mod batches;
+mod hours;
+mod jobs;
+mod orchestrators;
+mod publishers;
+mod scores;
+mod search;
+
+mod answers;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use events::event::Network;
+use events::identity::Digest;
+use events::unit::UnixMillis;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use sla::hour::fact::JobFact;
+use sla::scorecard::Scorecard;
+use sla::window::Hour;
+
+use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount};
+use crate::{Error, Warehouse};
+use answers::Source;
+use column::sql;
+use connection::Pool;
+
+pub use schema::VERSION;
+
+/// What a home may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The most bytes the database file may have, in whole pages; none for as many as the disk has.
+    pub bytes_max: Option<u64>,
+}
+
+/// The home that writes.
+#[derive(Debug)]
+pub struct Sqlite {
+    readers: Option<Pool>,
+    writer: Mutex<Connection>,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it where there is none, and brings its schema up to date.
+    ///
+    /// There may be one writer: `naap` holds the lock of its data directory, so nothing here looks for another.
+    pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        let writer = connection::open_writer(path, options)?;
+        schema::migrate(&writer, path)?;
+        Ok(Self { readers: Some(Pool::new(path)), writer: Mutex::new(writer) })
+    }
+
+    /// A home that is gone when it is dropped. Its reads wait for its writes.
+    pub fn in_memory() -> Result<Self, Error> {
+        let path = Path::new(":memory:");
+        let writer = connection::open_memory()?;
+        schema::migrate(&writer, path)?;
+        Ok(Self { readers: None, writer: Mutex::new(writer) })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A panic rolled its transaction back when it unwound, so the connection is good.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `write` in one transaction, which is kept only if it succeeds.
+    fn write<T>(
+        &self,
+        action: &'static str,
+        write: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut writer = self.writer();
+        let transaction = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sql(action))?;
+        let value = write(&transaction)?;
+        transaction.commit().map_err(sql(action))?;
+        Ok(value)
+    }
+}
+
+impl Source for Sqlite {
+    fn read<T>(
+        &self,
+        action: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match &self.readers {
+            Some(pool) => pool.read(action, read),
+            None => connection::snapshot(&self.writer(), action, read),
+        }
+    }
+}
+
+/// A home that is only read, beside the process that writes it or alone.
+#[derive(Debug)]
+pub struct ReadOnly {
+    readers: Pool,
+}
+
+impl ReadOnly {
+    /// Opens a file that exists and is of this version's schema.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let readers = Pool::new(path);
+        readers.read("open the warehouse", |connection| schema::check(connection, path))?;
+        Ok(Self { readers })
+    }
+}
+
+impl Source for ReadOnly {
+    fn read<T>(
+        &self,
+        action: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.readers.read(action, read)
+    }
+}
+
+impl Warehouse for Sqlite {
+    fn record_batches(&self, rows: &[BatchRow], cursor: Option<(&str, u64)>) -> Result<(), Error> {
+        self.write(batches::RECORD, |transaction| {
+            batches::record(transaction, rows)?;
+            cursor.map_or(Ok(()), |(name, ordinal)| batches::set_cursor(transaction, name, ordinal))
+        })
+    }
+
+    fn set_cursor(&self, name: &str, ordinal: u64) -> Result<(), Error> {
+        self.write(batches::SET_CURSOR, |transaction| {
+            batches::set_cursor(transaction, name, ordinal)
+        })
+    }
+
+    fn record_document(&self, bytes: &[u8]) -> Result<Digest, Error> {
+        self.write(batches::RECORD_DOCUMENT, |transaction| {
+            batches::record_document(transaction, bytes)
+        })
+    }
+
+    fn record_hour(&self, record: &HourRecord) -> Result<(), Error> {
+        self.write(hours::RECORD, |transaction| hours::record(transaction, record))
+    }
+
+    fn record_provisional(
+        &self,
+        network: Network,
+        hour: Hour,
+        jobs: &[JobFact],
+        scorecard: Option<&Scorecard>,
+        now_ms: UnixMillis,
+    ) -> Result<bool, Error> {
+        self.write(hours::RECORD_PROVISIONAL, |transaction| {
+            hours::record_provisional(transaction, network, hour, jobs, scorecard, now_ms)
+        })
+    }
+
+    fn record_publishers(&self, rows: &[PublisherRow]) -> Result<(), Error> {
+        self.write(publishers::RECORD, |transaction| publishers::record(transaction, rows))
+    }
+
+    fn record_refusals(&self, counts: &[RefusalCount]) -> Result<(), Error> {
+        self.write(publishers::RECORD_REFUSALS, |transaction| {
+            publishers::record_refusals(transaction, counts)
+        })
+    }
+}

@@ -1,0 +1,272 @@
+//! Records to try a home with: alike each time they are made, different for each number they are made from.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use events::batch::Position;
+use events::body::Orchestrator;
+use events::event::{Network, Origin, Role, Workload};
+use events::identity::{Address, Digest, JobId, PublisherKey, ServiceUrl};
+use events::refusal::Defect;
+use events::unit::{MilliFps, Millis, Ppm, UnixMillis};
+use sla::hour::fact::{JobFact, State, TenureFact};
+use sla::hour::{EventSet, OpenJobs};
+use sla::join::obligation::Owed;
+use sla::scorecard::{Basis, FORMAT, Grade, Indicator, PolicyName, Scorecard, Scored, digest_of};
+use sla::tally::{
+    Cell, CellKey, Counts, Demand, DemandKey, Excuse, Obligation, Outcome, Subject, Tally,
+    WorkClass,
+};
+use sla::window::{Hour, Window};
+
+use crate::record::{BatchRow, Head, HourRecord, PublisherRow};
+
+/// The network that the suite records in where one is enough.
+pub const NETWORK: Network = Network::Simulation;
+
+/// `2026-01-08T21Z`.
+pub const HOUR: Hour = Hour(491_085);
+
+/// How many operators have the jobs of [`facts`].
+pub const OPERATORS: u64 = 4;
+
+fn byte(number: u64) -> u8 {
+    u8::try_from(number % 251).unwrap()
+}
+
+/// An address.
+pub fn address(number: u64) -> Address {
+    Address([byte(number); 20])
+}
+
+/// A publisher's key.
+pub fn key(number: u64) -> PublisherKey {
+    PublisherKey(Digest::of(&[b"publisher", &number.to_be_bytes()]).0)
+}
+
+/// A job id.
+pub fn job_id(number: u64) -> JobId {
+    let Digest(full) = Digest::of(&[b"job", &number.to_be_bytes()]);
+    JobId(*full.first_chunk().unwrap())
+}
+
+/// An operator of the jobs.
+pub fn operator(number: u64) -> Address {
+    address(100 + number % OPERATORS)
+}
+
+/// A gateway that tells of the jobs.
+pub fn reporter(number: u64) -> Address {
+    address(200 + number % 3)
+}
+
+/// The kind of work of a job.
+pub fn class(number: u64) -> WorkClass {
+    let (workload, pipeline, model) = match number % 3 {
+        0 => (Workload::LiveVideo, Some("live-video-to-video"), Some("streamdiffusion")),
+        1 => (Workload::AiBatch, Some("text-to-image"), Some("sd-turbo")),
+        _ => (Workload::Transcoding, None, None),
+    };
+    WorkClass {
+        model: model.map(|name| name.parse().unwrap()),
+        pipeline: pipeline.map(|name| name.parse().unwrap()),
+        workload,
+    }
+}
+
+/// Where an operator answers.
+pub fn url(number: u64) -> ServiceUrl {
+    ServiceUrl::normalise(&format!("https://orchestrator-{}.example:8935", number % OPERATORS))
+        .unwrap()
+}
+
+/// A batch: `number` is its ordinal and its sequence, and each is sealed a second after the one before.
+pub fn batch(network: Network, number: u64) -> BatchRow {
+    let sealed_ms = HOUR.start().plus(Millis(number * 1000));
+    BatchRow {
+        count: 256,
+        has_mappings: number % 5 == 1,
+        has_records: number % 7 == 1,
+        hash: Digest::of(&[network.as_str().as_bytes(), &number.to_be_bytes()]),
+        network,
+        ordinal: number,
+        position: Position { key: key(number % 2), epoch: 3, seq: number },
+        received_ms: sealed_ms.plus(Millis(40)),
+        sealed_ms,
+    }
+}
+
+/// A job of an hour. Every state, class, operator and reporter has some.
+pub fn fact(hour: Hour, number: u64) -> JobFact {
+    let first_ms = hour.start().plus(Millis(number % 600 * 5_000));
+    let after = |span: u64| first_ms.plus(Millis(span));
+    let state = State::ALL[usize::try_from(number).unwrap() % State::ALL.len()];
+    let owed = |obligation, outcome| Owed { due_ms: after(30_000), obligation, outcome };
+    let tenure = TenureFact {
+        end_ms: (state == State::Completed).then(|| after(2_000)),
+        ended: (state == State::Completed).then(|| "completed".to_owned()),
+        first_output_ms: Some(after(number % 900)),
+        fps_in: Some(MilliFps(30_000)),
+        fps_out: Some(MilliFps(17_298)),
+        operator: Some(operator(number)),
+        orchestrator: Orchestrator {
+            recipient: None,
+            signer: Some(address(50 + number % OPERATORS)),
+            url: Some(url(number)),
+        },
+        output_ms: Some(after(1_000)),
+        owed: vec![
+            owed(Obligation::Start, Outcome::Good),
+            owed(Obligation::Output, Outcome::Bad),
+            owed(Obligation::Ending, Outcome::Excused(Excuse::UserLeft)),
+        ],
+        reason: None,
+        samples: number % 11,
+        self_told: false,
+        start_ms: first_ms,
+    };
+    JobFact {
+        batches: vec![Position { key: key(number % 2), epoch: 3, seq: number }],
+        claims: 4,
+        class: class(number),
+        first_ms,
+        job_id: job_id(number),
+        last_ms: after(2_500),
+        origin: Origin::Organic,
+        region: None,
+        reporters: vec![reporter(number), operator(number)],
+        requested_ms: Some(first_ms),
+        state,
+        tenures: vec![tenure],
+    }
+}
+
+/// Jobs of an hour, by id.
+pub fn facts(hour: Hour, numbers: Range<u64>) -> Vec<JobFact> {
+    let mut facts: Vec<JobFact> = numbers.map(|number| fact(hour, number)).collect();
+    facts.sort_by_key(|fact| fact.job_id);
+    facts
+}
+
+/// The counts of an hour; not those of its jobs, which no home compares.
+pub fn tally(number: u64) -> Tally {
+    let key = CellKey {
+        block: HOUR.0 * 6,
+        class: class(number),
+        collected: false,
+        origin: Origin::Organic,
+        region: Some("eu-west".parse().unwrap()),
+        reporters: vec![reporter(0), reporter(1)],
+        subject: Subject {
+            operator: Some(operator(number)),
+            url: Some(url(number)),
+            ..Subject::default()
+        },
+    };
+    let counts = Counts { good: number, bad: 1, ..Counts::default() };
+    let mut cell = Cell { tenures: number, ..Cell::default() };
+    cell.obligations.insert(Obligation::Start, counts);
+    cell.first_output_ms.add(number);
+    cell.contradict(reporter(0), operator(number), 2);
+    let demand_key = DemandKey {
+        class: class(number),
+        gateway: Some("gateway.example".parse().unwrap()),
+        origin: Origin::Probe,
+        region: None,
+        reporter: reporter(0),
+    };
+    Tally {
+        cells: BTreeMap::from([(key, cell)]),
+        demand: BTreeMap::from([(demand_key, Demand { jobs: number, served_ms: 1, unserved: 0 })]),
+    }
+}
+
+/// A result.
+pub fn scored(number: u64, class: Option<WorkClass>) -> Scored {
+    let is_known = number.is_multiple_of(2);
+    Scored {
+        class,
+        grade: if is_known { Grade::B } else { Grade::Insufficient },
+        indicators: vec![Indicator {
+            counts: Counts { good: 9, bad: 1, ..Counts::default() },
+            obligation: Obligation::Start,
+            share: Some(Ppm(900_000)),
+        }],
+        operator: Some(operator(number)),
+        reason: (!is_known).then(|| "9 obligations known, 1 more to a score".to_owned()),
+        score: is_known.then_some(Ppm(900_000)),
+        signer: None,
+        sources: vec![reporter(0)],
+        tenures: number,
+        urls: vec![url(number)],
+    }
+}
+
+/// The events an hour rests on.
+pub fn event_set(number: u64) -> EventSet {
+    let root = Digest::of(&[b"set", &number.to_be_bytes()]);
+    EventSet { count: number, root, rule: "set-1".to_owned() }
+}
+
+/// A scorecard: a result over all work and one for each class, for each operator.
+pub fn scorecard(network: Network, hour: Hour, number: u64) -> Scorecard {
+    let classes = [None, Some(class(0)), Some(class(1)), Some(class(2))];
+    let results = (0..OPERATORS)
+        .flat_map(|operator| classes.iter().map(move |class| scored(operator, class.clone())));
+    Scorecard {
+        basis: Basis::Events(event_set(number)),
+        context: digest_of(&open(hour.start(), number)),
+        format: FORMAT.to_owned(),
+        network,
+        policy: PolicyName { hash: Digest::of(&[b"policy"]), id: "sample-1".to_owned() },
+        results: results.collect(),
+        standing: Digest::of(&[b"standing"]),
+        trust: Digest::of(&[b"trust"]),
+        window: Window::hour(hour),
+    }
+}
+
+fn open(since_ms: UnixMillis, number: u64) -> OpenJobs {
+    (0..number % 5).map(|job| (job_id(1_000_000 + job), since_ms)).collect()
+}
+
+/// A revision of an hour with `jobs` jobs; everything in it depends on how many.
+pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRecord {
+    HourRecord {
+        event_set: event_set(jobs),
+        hour,
+        jobs: facts(hour, 0..jobs),
+        network,
+        open: open(hour.end(), jobs + 1),
+        open_before: open(hour.start(), jobs),
+        refused: BTreeMap::from([
+            ((key(0), Defect::EventDuplicate), jobs),
+            ((key(1), Defect::SignerUnknown), 1),
+        ]),
+        revision,
+        scorecard: scorecard(network, hour, jobs),
+        settled_ms: hour.end().plus(Millis(900_000 + u64::from(revision))),
+        tally: tally(jobs),
+        used: (0..256).map(|number| number * 3).collect(),
+    }
+}
+
+/// An epoch of a publisher.
+pub fn publisher(network: Network, number: u64, epoch: u64) -> PublisherRow {
+    let sealed_ms = HOUR.start().plus(Millis(number));
+    PublisherRow {
+        address: Some(operator(number)),
+        batches: 9,
+        collected: false,
+        epoch,
+        events: 9 * 256,
+        gaps: vec![(2, 4), (6, 6)],
+        head: Some(Head { hash: Digest::of(&[&number.to_be_bytes()]), seq: 12 }),
+        key: key(number),
+        last_received_ms: sealed_ms.plus(Millis(9)),
+        network,
+        node: Some("3f6c1c0e-1111-4222-8333-444455556666".parse().unwrap()),
+        role: Some(Role::Orchestrator),
+        sealed_ms: Some(sealed_ms),
+    }
+}

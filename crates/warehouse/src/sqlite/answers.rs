@@ -1,0 +1,142 @@
+//! The questions, answered on whatever connection the home lends. It writes nothing.
+
+use std::ops::RangeInclusive;
+
+use events::batch::Position;
+use events::event::Network;
+use events::identity::{Digest, JobId, PublisherKey};
+use events::unit::UnixMillis;
+use rusqlite::Connection;
+use sla::window::Hour;
+
+use crate::page::{Page, Paged};
+use crate::record::{BatchRow, PublisherRow};
+use crate::sqlite::{batches, hours, orchestrators, publishers, scores, search};
+use crate::view::{
+    HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
+    ScoreFilter, ScoreRow, WindowRow,
+};
+use crate::{Error, Reader};
+
+/// Lends connections that read.
+pub trait Source: Send + Sync {
+    /// Runs `read` on a connection; all it sees is of one moment.
+    fn read<T>(
+        &self,
+        action: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error>;
+}
+
+impl<S: Source> Reader for S {
+    fn batches_sealed(
+        &self,
+        network: Network,
+        span: RangeInclusive<UnixMillis>,
+    ) -> Result<Vec<BatchRow>, Error> {
+        self.read("read batches", |connection| batches::sealed(connection, network, &span))
+    }
+
+    fn record_batch_rows(&self, network: Network) -> Result<Vec<BatchRow>, Error> {
+        self.read("read batches", |connection| batches::with_records(connection, network))
+    }
+
+    fn mapping_batch_rows(
+        &self,
+        network: Network,
+        span: RangeInclusive<UnixMillis>,
+    ) -> Result<Vec<BatchRow>, Error> {
+        self.read("read batches", |connection| batches::with_mappings(connection, network, &span))
+    }
+
+    fn batch_rows_at(
+        &self,
+        network: Network,
+        positions: &[Position],
+    ) -> Result<Vec<BatchRow>, Error> {
+        self.read("read batches", |connection| batches::at(connection, network, positions))
+    }
+
+    fn last_ordinal(&self) -> Result<Option<u64>, Error> {
+        self.read("read batches", batches::last_ordinal)
+    }
+
+    fn cursor(&self, name: &str) -> Result<Option<u64>, Error> {
+        self.read("read a cursor", |connection| batches::cursor(connection, name))
+    }
+
+    fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
+        self.read("read a document", |connection| batches::document(connection, digest))
+    }
+
+    fn windows(&self, network: Network, page: &Page) -> Result<Paged<WindowRow>, Error> {
+        self.read("read windows", |connection| hours::windows(connection, network, page))
+    }
+
+    fn revisions(&self, network: Network, hour: Hour) -> Result<Vec<RevisionRow>, Error> {
+        self.read("read revisions", |connection| hours::revisions(connection, network, hour))
+    }
+
+    fn hour_record(
+        &self,
+        network: Network,
+        hour: Hour,
+        revision: Option<u32>,
+    ) -> Result<Option<HourView>, Error> {
+        self.read("read an hour", |connection| {
+            hours::hour_record(connection, network, hour, revision)
+        })
+    }
+
+    fn provisional(&self, network: Network, hour: Hour) -> Result<Option<ProvisionalView>, Error> {
+        self.read("read an hour", |connection| hours::provisional(connection, network, hour))
+    }
+
+    fn scores(
+        &self,
+        network: Network,
+        hour: Hour,
+        filter: &ScoreFilter,
+        page: &Page,
+    ) -> Result<Paged<ScoreRow>, Error> {
+        self.read("read scores", |connection| {
+            scores::select(connection, network, hour, filter, page)
+        })
+    }
+
+    fn jobs(
+        &self,
+        network: Network,
+        filter: &JobFilter,
+        page: &Page,
+    ) -> Result<Paged<JobRow>, Error> {
+        self.read("read jobs", |connection| search::select(connection, network, filter, page))
+    }
+
+    fn job(&self, network: Network, job_id: JobId) -> Result<Vec<JobRow>, Error> {
+        self.read("read a job", |connection| search::job(connection, network, job_id))
+    }
+
+    fn orchestrators(
+        &self,
+        network: Network,
+        now_ms: UnixMillis,
+        page: &Page,
+    ) -> Result<Paged<OrchestratorRow>, Error> {
+        self.read("read orchestrators", |connection| {
+            orchestrators::select(connection, network, now_ms, page)
+        })
+    }
+
+    fn publishers(&self, network: Network, page: &Page) -> Result<Paged<PublisherRow>, Error> {
+        self.read("read publishers", |connection| publishers::select(connection, network, page))
+    }
+
+    fn refusals(
+        &self,
+        network: Network,
+        key: Option<&PublisherKey>,
+    ) -> Result<Vec<RefusalRow>, Error> {
+        self.read("read refusals", |connection| publishers::refusals(connection, network, key))
+    }
+}

@@ -1,0 +1,136 @@
+//! Bytes in little room: a format byte, the length, and zstd. It knows what bytes it packs only to guess at them well.
+//!
+//! Job facts are many, small and alike, so they are packed against a sample of one, which is part of the format: the
+//! sample is never edited, another one is another format byte.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sla::hour::fact::JobFact;
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
+
+use crate::Error;
+
+/// Plain zstd.
+const PLAIN: u8 = 1;
+/// Zstd against the first sample of a job fact.
+const FACT: u8 = 2;
+
+/// The most that packed bytes may come to; longer ones are damaged.
+const BYTES_MAX: usize = 256 << 20;
+
+/// The level: among the quick ones, because the open hour is packed again and again.
+const LEVEL: i32 = 1;
+/// The level of what is packed once for each revision.
+const LEVEL_LASTING: i32 = 3;
+
+const SAMPLE: &[u8] = include_bytes!("sample/fact-1.json");
+
+static WRITING: LazyLock<EncoderDictionary<'static>> =
+    LazyLock::new(|| EncoderDictionary::copy(SAMPLE, LEVEL));
+static READING: LazyLock<DecoderDictionary<'static>> =
+    LazyLock::new(|| DecoderDictionary::copy(SAMPLE));
+
+fn framed(format: u8, bytes: &[u8], packed: &[u8], action: &'static str) -> Result<Vec<u8>, Error> {
+    let too_large = |_| Error::TooLarge { action, number: u64::MAX };
+    let length = u32::try_from(bytes.len()).map_err(too_large)?;
+    let mut framed = Vec::with_capacity(packed.len() + 5);
+    framed.push(format);
+    framed.extend_from_slice(&length.to_le_bytes());
+    framed.extend_from_slice(packed);
+    Ok(framed)
+}
+
+fn split(packed: &[u8]) -> Option<(u8, usize, &[u8])> {
+    let (format, rest) = packed.split_first()?;
+    let (length, frame) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    Some((*format, length, frame)).filter(|_| length <= BYTES_MAX)
+}
+
+fn damaged(action: &'static str, what: impl std::fmt::Display) -> Error {
+    Error::Corrupt { action, what: what.to_string() }
+}
+
+/// Packs bytes that are kept as they are.
+pub fn pack_bytes(action: &'static str, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let packed =
+        zstd::bulk::compress(bytes, LEVEL_LASTING).map_err(|error| damaged(action, error))?;
+    framed(PLAIN, bytes, &packed, action)
+}
+
+/// Unpacks what [`pack_bytes`] packed.
+pub fn unpack_bytes(action: &'static str, packed: &[u8]) -> Result<Vec<u8>, Error> {
+    let Some((PLAIN, length, frame)) = split(packed) else {
+        return Err(damaged(action, "packed bytes of no known format"));
+    };
+    let bytes = zstd::bulk::decompress(frame, length).map_err(|error| damaged(action, error))?;
+    if bytes.len() == length { Ok(bytes) } else { Err(damaged(action, "packed bytes cut short")) }
+}
+
+/// Packs a value as JSON.
+pub fn pack<T: Serialize>(action: &'static str, value: &T) -> Result<Vec<u8>, Error> {
+    pack_bytes(action, &json(action, value)?)
+}
+
+/// Unpacks what [`pack`] packed.
+pub fn unpack<T: DeserializeOwned>(action: &'static str, packed: &[u8]) -> Result<T, Error> {
+    let bytes = unpack_bytes(action, packed)?;
+    serde_json::from_slice(&bytes).map_err(|error| damaged(action, error))
+}
+
+/// A value as JSON.
+pub fn json<T: Serialize>(action: &'static str, value: &T) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|source| Error::Unwritable { action, source })
+}
+
+/// Packs one job fact after another.
+pub struct FactWriter {
+    buffer: Vec<u8>,
+    compressor: Compressor<'static>,
+}
+
+impl FactWriter {
+    /// Nothing packed yet.
+    pub fn new(action: &'static str) -> Result<Self, Error> {
+        let compressor = Compressor::with_prepared_dictionary(&WRITING)
+            .map_err(|error| damaged(action, error))?;
+        Ok(Self { buffer: Vec::new(), compressor })
+    }
+
+    /// Packs a fact; equal facts give equal bytes.
+    pub fn pack(&mut self, action: &'static str, fact: &JobFact) -> Result<Vec<u8>, Error> {
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, fact)
+            .map_err(|source| Error::Unwritable { action, source })?;
+        let packed =
+            self.compressor.compress(&self.buffer).map_err(|error| damaged(action, error))?;
+        framed(FACT, &self.buffer, &packed, action)
+    }
+}
+
+/// Unpacks one job fact after another.
+pub struct FactReader {
+    decompressor: Decompressor<'static>,
+}
+
+impl FactReader {
+    /// Nothing unpacked yet.
+    pub fn new(action: &'static str) -> Result<Self, Error> {
+        let decompressor = Decompressor::with_prepared_dictionary(&READING)
+            .map_err(|error| damaged(action, error))?;
+        Ok(Self { decompressor })
+    }
+
+    /// Unpacks what a [`FactWriter`] packed.
+    pub fn unpack(&mut self, action: &'static str, packed: &[u8]) -> Result<JobFact, Error> {
+        let Some((FACT, length, frame)) = split(packed) else {
+            return Err(damaged(action, "a job fact of no known format"));
+        };
+        let bytes =
+            self.decompressor.decompress(frame, length).map_err(|error| damaged(action, error))?;
+        serde_json::from_slice(&bytes).map_err(|error| damaged(action, error))
+    }
+}

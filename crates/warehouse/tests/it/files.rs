@@ -1,0 +1,1 @@
+//! Files that are new, old, foreign, damaged, full, or open elsewhere.
