@@ -1,5 +1,6 @@
 //! publisher
 
 pub mod intake;
+pub mod outbox;
 pub mod spool;
 pub mod translate;

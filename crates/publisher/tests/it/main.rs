@@ -4,5 +4,6 @@
 mod file;
 mod http;
 mod kafka;
+mod outbox;
 mod spool;
 mod translate;

@@ -1,0 +1,302 @@
+//! The shelf: what is sealed and synced, found by number or by place in its chain, until others hold it.
+//! It never shows a batch that could still be lost, and never deletes one that nobody else is known to hold.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use channel::{Backfill, BoxFuture, Head};
+use events::batch::Position;
+use events::identity::{Digest, PublisherKey};
+use events::unit::{Millis, UnixMillis};
+use tokio::sync::watch;
+
+use super::record::{self, HEAD_BYTES};
+use super::{Error, mark};
+
+/// The file that says how far others hold the outbox.
+pub(super) const HELD: &str = "held";
+
+/// One segment file.
+#[derive(Debug, Clone)]
+pub(super) struct Segment {
+    /// Its place among the files.
+    pub(super) number: u64,
+    pub(super) path: PathBuf,
+    /// One past the number of its last record; zero where it has none.
+    pub(super) end: u64,
+    pub(super) bytes: u64,
+    /// When its last batch was sealed.
+    pub(super) sealed_ms: UnixMillis,
+}
+
+/// One batch on the shelf.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) position: Position,
+    pub(super) hash: Digest,
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    pub(super) length: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    segments: VecDeque<Segment>,
+    entries: BTreeMap<u64, Entry>,
+    places: BTreeMap<Position, u64>,
+    held_below: u64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    directory: PathBuf,
+    state: Mutex<State>,
+    /// One past the newest batch that is synced.
+    end: watch::Sender<u64>,
+}
+
+/// The sealed batches of an outbox. Clones are one shelf; reading blocks on the disk.
+#[derive(Debug, Clone)]
+pub struct Shelf(Arc<Inner>);
+
+/// A batch on its way out.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Its number in the outbox.
+    pub ordinal: u64,
+    /// Where it stands.
+    pub position: Position,
+    /// Its frame.
+    pub frame: Bytes,
+}
+
+impl Shelf {
+    pub(super) fn new(
+        directory: PathBuf,
+        segments: Vec<Segment>,
+        entries: BTreeMap<u64, Entry>,
+        held_below: u64,
+        end: u64,
+    ) -> Self {
+        let places = entries.iter().map(|(ordinal, entry)| (entry.position, *ordinal)).collect();
+        let state = State { segments: segments.into(), entries, places, held_below };
+        Self(Arc::new(Inner { directory, state: Mutex::new(state), end: watch::Sender::new(end) }))
+    }
+
+    /// Puts synced batches on the shelf; `segment` is the file they were added to.
+    pub(super) fn put(&self, segment: Segment, entries: impl IntoIterator<Item = (u64, Entry)>) {
+        let mut state = self.state();
+        match state.segments.back_mut() {
+            Some(last) if last.number == segment.number => *last = segment,
+            _ => state.segments.push_back(segment),
+        }
+        let mut end = *self.0.end.borrow();
+        for (ordinal, entry) in entries {
+            state.places.insert(entry.position, ordinal);
+            state.entries.insert(ordinal, entry);
+            end = ordinal + 1;
+        }
+        drop(state);
+        self.0.end.send_replace(end);
+    }
+
+    /// Says when there is more: one past the newest batch.
+    pub fn end(&self) -> watch::Receiver<u64> {
+        self.0.end.subscribe()
+    }
+
+    /// Everything before this number is known to be held elsewhere.
+    pub fn held_below(&self) -> u64 {
+        self.state().held_below
+    }
+
+    /// How many batches are not known to be held elsewhere.
+    pub fn unheld(&self) -> u64 {
+        let state = self.state();
+        u64::try_from(state.entries.range(state.held_below..).count()).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes on disk.
+    pub fn used_bytes(&self) -> u64 {
+        self.state().segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// The first batch numbered `ordinal` or later.
+    ///
+    /// # Errors
+    /// `Io`, and `Damaged` for a batch that can no longer be read.
+    pub fn next(&self, ordinal: u64) -> Result<Option<Outgoing>, Error> {
+        let Some((ordinal, entry, path)) = self.find(ordinal) else { return Ok(None) };
+        let frame = read(&path, ordinal, &entry)?;
+        Ok(Some(Outgoing { ordinal, position: entry.position, frame }))
+    }
+
+    fn find(&self, ordinal: u64) -> Option<(u64, Entry, PathBuf)> {
+        let state = self.state();
+        let (ordinal, entry) = state.entries.range(ordinal..).next()?;
+        let segment = state.segments.iter().find(|segment| segment.number == entry.segment)?;
+        Some((*ordinal, *entry, segment.path.clone()))
+    }
+
+    /// Notes that every batch before `ordinal` is held elsewhere, so that it need not be sent again.
+    ///
+    /// # Errors
+    /// `Io`; the note is then kept in memory alone.
+    pub fn hold_below(&self, ordinal: u64) -> Result<(), Error> {
+        let mut state = self.state();
+        if ordinal <= state.held_below {
+            return Ok(());
+        }
+        state.held_below = ordinal;
+        // Losing this note costs a second sending, which receivers drop, so it is not synced.
+        mark::store(&self.0.directory, HELD, ordinal, false)
+    }
+
+    /// Notes that a batch, and with it everything sealed before it, is held elsewhere. Nothing happens for an unknown one.
+    ///
+    /// # Errors
+    /// As [`Self::hold_below`].
+    pub fn held_elsewhere(&self, position: &Position) -> Result<(), Error> {
+        let ordinal = self.state().places.get(position).copied();
+        ordinal.map_or(Ok(()), |ordinal| self.hold_below(ordinal + 1))
+    }
+
+    /// Deletes segments that are held elsewhere as a whole: those older than `retention`, and, while the shelf has more
+    /// than `quota_bytes`, any. The one with the newest batch stays, for the head mark speaks of it.
+    pub(super) fn retire(
+        &self,
+        now: UnixMillis,
+        retention: Millis,
+        quota_bytes: u64,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        let mut used: u64 = state.segments.iter().map(|segment| segment.bytes).sum();
+        while let Some(oldest) = state.segments.front() {
+            let end = oldest.end;
+            let is_old = oldest.sealed_ms.plus(retention) <= now;
+            let is_last = state.entries.range(end..).next().is_none();
+            if is_last || end > state.held_below || !(is_old || used > quota_bytes) {
+                break;
+            }
+            match fs::remove_file(&oldest.path) {
+                Err(failure) if failure.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("delete", &oldest.path)(failure));
+                }
+                _ => used -= oldest.bytes,
+            }
+            let kept = state.entries.split_off(&end);
+            let gone = std::mem::replace(&mut state.entries, kept);
+            for entry in gone.into_values() {
+                state.places.remove(&entry.position);
+            }
+            state.segments.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The header hash of a batch that is kept.
+    pub(super) fn hash_at(&self, position: &Position) -> Option<Digest> {
+        let state = self.state();
+        state.entries.get(state.places.get(position)?).map(|entry| entry.hash)
+    }
+
+    fn fetch_blocking(&self, asked: &Asked) -> channel::Result<Vec<Bytes>> {
+        let (mut found, mut bytes) = (Vec::new(), 0usize);
+        for seq in asked.from_seq..=asked.to_seq {
+            let position = Position { key: asked.key, epoch: asked.epoch, seq };
+            let Some(ordinal) = self.state().places.get(&position).copied() else { break };
+            let failed = |failure: Error| channel::Error::Source { detail: failure.to_string() };
+            let Some((found_at, entry, path)) = self.find(ordinal) else { break };
+            if found_at != ordinal {
+                break;
+            }
+            bytes = bytes.saturating_add(entry.length);
+            let max_bytes = asked.max_bytes;
+            if bytes > max_bytes && found.is_empty() {
+                return Err(channel::Error::TooLong { bytes, max_bytes });
+            }
+            if bytes > max_bytes {
+                break;
+            }
+            match read(&path, ordinal, &entry) {
+                Ok(frame) => found.push(frame),
+                // Retired or spoiled since it was looked up: the answer ends before it.
+                Err(_) if !found.is_empty() => break,
+                Err(failure) => return Err(failed(failure)),
+            }
+        }
+        Ok(found)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a backfill was asked for.
+struct Asked {
+    key: PublisherKey,
+    epoch: u64,
+    from_seq: u64,
+    to_seq: u64,
+    max_bytes: usize,
+}
+
+/// Reads a frame and checks it as it was written.
+fn read(path: &PathBuf, ordinal: u64, entry: &Entry) -> Result<Bytes, Error> {
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let start = entry.offset.saturating_sub(HEAD_BYTES as u64);
+    file.seek(SeekFrom::Start(start)).map_err(Error::io("seek in", path))?;
+    let mut bytes = vec![0; HEAD_BYTES + entry.length];
+    file.read_exact(&mut bytes).map_err(Error::io("read", path))?;
+    match record::read(&bytes) {
+        Some((found, frame)) if found == ordinal => Ok(Bytes::copy_from_slice(frame)),
+        _ => Err(Error::Damaged { path: path.clone(), offset: start }),
+    }
+}
+
+impl Backfill for Shelf {
+    fn fetch<'a>(
+        &'a self,
+        chain: &'a str,
+        epoch: u64,
+        from_seq: u64,
+        to_seq: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, channel::Result<Vec<Bytes>>> {
+        Box::pin(async move {
+            if to_seq < from_seq {
+                return Err(channel::Error::Range { from_seq, to_seq });
+            }
+            let Ok(key) = chain.parse() else { return Ok(Vec::new()) };
+            let asked = Asked { key, epoch, from_seq, to_seq, max_bytes };
+            let shelf = self.clone();
+            let read = tokio::task::spawn_blocking(move || shelf.fetch_blocking(&asked));
+            read.await.map_err(|failure| channel::Error::Source { detail: failure.to_string() })?
+        })
+    }
+
+    fn heads(&self) -> BoxFuture<'_, channel::Result<Vec<Head>>> {
+        Box::pin(async move {
+            let state = self.state();
+            let mut heads: BTreeMap<PublisherKey, Head> = BTreeMap::new();
+            // Places are in the order of key, epoch and sequence, so the last one of a key is its head.
+            for (Position { key, epoch, seq }, ordinal) in &state.places {
+                if let Some(entry) = state.entries.get(ordinal) {
+                    let head = Head {
+                        chain: key.to_string(),
+                        epoch: *epoch,
+                        seq: *seq,
+                        hash: entry.hash.to_string(),
+                    };
+                    heads.insert(*key, head);
+                }
+            }
+            Ok(heads.into_values().collect())
+        })
+    }
+}
