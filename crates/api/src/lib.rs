@@ -1,1 +1,36 @@
-//! api
+//! HTTP over what is known: scores with their evidence, jobs with every party's claims, windows, exports, live events.
+//!
+//! The API reads. It never writes, never computes a score (`sla` does) and never decides whose word counts. What it
+//! cannot tell is null with a reason; what it cannot read in a request is a problem document, never a default.
+//!
+//! Reading order: [`state`] is what `naap` passes in ([`health`], [`metrics`], [`live`], [`exports`]), [`problem`] and
+//! [`query`] are how requests are refused and read, `router` lists every path, `routes` holds one file a path, [`serve`]
+//! is the door.
+
+pub mod exports;
+pub mod health;
+pub mod live;
+pub mod metrics;
+pub mod state;
+
+mod count;
+
+pub mod problem;
+pub mod query;
+
+mod answer;
+mod cursor;
+mod schema;
+
+mod guard;
+mod router;
+mod routes;
+
+pub mod serve;
+
+mod error;
+
+pub use error::Error;
+pub use router::{openapi, router};
+pub use serve::serve;
+pub use state::{Limits, Parts, State};

@@ -1,0 +1,96 @@
+//! Cursors: the full key of a page's last item, so that the next page begins right behind it whatever was written since.
+//!
+//! A cursor is base64url of JSON. It is opaque by contract: it names the list and the filters it belongs to and is
+//! refused anywhere else. It is no secret and grants nothing.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use events::identity::Pseudonym;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use warehouse::page::Page;
+
+use crate::problem::{Code, Problem};
+use crate::query::Limit;
+
+/// The list a cursor belongs to: its name and a stand-in for its filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    name: &'static str,
+    filter: Pseudonym,
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a, K> {
+    after: &'a K,
+    filter: Pseudonym,
+    list: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Incoming<K> {
+    after: K,
+    filter: Pseudonym,
+    list: String,
+}
+
+impl List {
+    /// The list called `name` under `filter`, whose debug form tells filters apart.
+    pub fn new(name: &'static str, filter: &impl std::fmt::Debug) -> Self {
+        Self { name, filter: Pseudonym::of(&format!("{filter:?}")) }
+    }
+
+    /// The cursor behind the item with this key.
+    pub fn cursor<K: Serialize>(&self, after: &K) -> String {
+        let outgoing = Outgoing { after, filter: self.filter, list: self.name };
+        let json = serde_json::to_vec(&outgoing).expect("keys are text and integers");
+        BASE64_URL_SAFE_NO_PAD.encode(json)
+    }
+
+    /// The part of a warehouse's list that a cursor of this list begins.
+    pub fn page(&self, cursor: Option<&str>, limit: Limit) -> Result<Page, Problem> {
+        let after = cursor.map(|cursor| self.key(cursor)).transpose()?;
+        Ok(Page { after, limit: limit.count() })
+    }
+
+    /// The key a cursor of this list stands for.
+    pub fn key<K: DeserializeOwned>(&self, cursor: &str) -> Result<K, Problem> {
+        let unusable = |why: &str| {
+            let instead =
+                "Send `next` of the page before as it is, with the same filters, or no cursor.";
+            Problem::new(Code::Cursor, why, instead).about("cursor")
+        };
+        let json = BASE64_URL_SAFE_NO_PAD
+            .decode(cursor)
+            .map_err(|_| unusable("the cursor is not base64url"))?;
+        let incoming: Incoming<K> = serde_json::from_slice(&json)
+            .map_err(|_| unusable("the cursor is not one of this list"))?;
+        if incoming.list != self.name {
+            return Err(unusable("the cursor belongs to another list"));
+        }
+        if incoming.filter != self.filter {
+            return Err(unusable("the cursor belongs to other filters"));
+        }
+        Ok(incoming.after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_fits_its_own_list_only() {
+        let jobs = List::new("jobs", &("livepeer", 1));
+        let cursor = jobs.cursor(&(7u64, "a"));
+        assert_eq!(jobs.key::<(u64, String)>(&cursor).unwrap(), (7, "a".to_owned()));
+        for other in [List::new("jobs", &("livepeer", 2)), List::new("windows", &("livepeer", 1))] {
+            assert_eq!(other.key::<(u64, String)>(&cursor).unwrap_err().code, Code::Cursor);
+        }
+        for bad in ["", "!", "e30", "bnVsbA", &cursor[1..], &cursor[..cursor.len() - 4]] {
+            assert_eq!(jobs.key::<(u64, String)>(bad).unwrap_err().code, Code::Cursor, "{bad}");
+        }
+    }
+}

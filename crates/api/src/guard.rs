@@ -1,0 +1,129 @@
+//! What every request passes: an id, bounds on its size, on its time and on how many there are, and problem documents
+//! for whatever goes wrong below. It looks at no query and no answer.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State as Given};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument as _;
+
+use crate::problem::{Code, Problem};
+use crate::query::QUERY_BYTES_MAX;
+use crate::state::State;
+
+/// The header that names a request: taken over if it is plain, given out otherwise.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is taken over.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Names the request, counts its answer, and sees to it that every refusal is a problem document with that name.
+pub async fn identify(Given(state): Given<State>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let matched = request.extensions().get::<MatchedPath>();
+    let path = matched.map_or("none", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", id = %id, path = %path);
+    let mut response = next.run(request).instrument(span).await;
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let said = response.extensions().get::<Problem>().cloned();
+        response = said.unwrap_or_else(|| problem_for(status)).render(Some(&id));
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    state.counters().answered(&path, response.status().as_u16());
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let is_plain = |text: &&str| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let asked = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(is_plain);
+    asked.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// The problem of an answer that a library gave.
+fn problem_for(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => no_path_problem(),
+        StatusCode::METHOD_NOT_ALLOWED => no_method_problem(),
+        StatusCode::PAYLOAD_TOO_LARGE => body_problem(),
+        status if status.is_client_error() => {
+            Problem::new(Code::Header, "the request cannot be read", "See /docs.")
+        }
+        _ => Problem::internal(),
+    }
+}
+
+/// Holds a request to its bounds.
+pub async fn bound(Given(state): Given<State>, request: Request, next: Next) -> Response {
+    let limits = state.limits();
+    if request.uri().query().is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
+        let detail = format!("the query has more than {QUERY_BYTES_MAX} bytes");
+        return Problem::new(Code::QueryLength, detail, "Send fewer or shorter parameters.")
+            .into_response();
+    }
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > limits.body_bytes) {
+        return body_problem().into_response();
+    }
+    let patience = Duration::from_millis(limits.request_ms);
+    tokio::time::timeout(patience, next.run(request)).await.unwrap_or_else(|_| {
+        let detail = format!("no answer within {} ms", limits.request_ms);
+        Problem::new(Code::Slow, detail, "Ask for less, with a lower limit, or later.")
+            .into_response()
+    })
+}
+
+/// Lets in as many requests as may be under way.
+pub async fn admit(Given(state): Given<State>, request: Request, next: Next) -> Response {
+    match state.request_permit() {
+        Ok(permit) => {
+            let response = next.run(request).await;
+            drop(permit);
+            response
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The answer to a panic: our own fault.
+pub fn panicked(state: &State, reason: &(dyn Any + Send)) -> Response {
+    let text = reason.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| reason.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(reason = text.unwrap_or("unknown"), "a request panicked");
+    state.counters().panicked();
+    Problem::internal().into_response()
+}
+
+/// The answer to a path that there is not.
+pub async fn no_path() -> Problem {
+    no_path_problem()
+}
+
+/// The answer to a method that no path takes.
+pub async fn no_method() -> Problem {
+    no_method_problem()
+}
+
+fn no_path_problem() -> Problem {
+    let instead = "GET /v1/openapi.json lists every path. In a path, the slash of a long window is written %2F.";
+    Problem::new(Code::Path, "there is nothing at this path", instead)
+}
+
+fn no_method_problem() -> Problem {
+    Problem::new(Code::Method, "this API is read-only", "Send GET.")
+}
+
+fn body_problem() -> Problem {
+    Problem::new(Code::Body, "no path takes a body", "Send GET without a body.")
+}

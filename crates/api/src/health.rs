@@ -1,0 +1,63 @@
+//! What must work for naap to be of use, as checks that `naap` passes in. Nothing here knows what is checked.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it works.
+    pub is_ok: bool,
+    /// What was seen, with units: how far behind, how full, or what failed.
+    pub detail: String,
+}
+
+impl Finding {
+    /// It works.
+    pub fn ok(detail: impl Into<String>) -> Self {
+        Self { is_ok: true, detail: detail.into() }
+    }
+
+    /// It does not, and somebody should look.
+    pub fn wrong(detail: impl Into<String>) -> Self {
+        Self { is_ok: false, detail: detail.into() }
+    }
+}
+
+/// One thing that must work. A check may block for a moment; it must end by itself.
+#[derive(Clone)]
+pub struct Check {
+    /// What is looked at, such as `ledger`.
+    pub name: &'static str,
+    /// Looks.
+    pub look: Arc<dyn Fn() -> Finding + Send + Sync>,
+}
+
+impl Check {
+    /// A check called `name`.
+    pub fn new(name: &'static str, look: impl Fn() -> Finding + Send + Sync + 'static) -> Self {
+        Self { name, look: Arc::new(look) }
+    }
+}
+
+/// What came of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = HealthCheck)]
+pub struct Outcome {
+    /// What was looked at.
+    pub name: &'static str,
+    /// Whether it works.
+    pub ok: bool,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// Looks at everything, in order.
+pub fn look(checks: &[Check]) -> Vec<Outcome> {
+    let outcome = |check: &Check| {
+        let Finding { is_ok, detail } = (check.look)();
+        Outcome { name: check.name, ok: is_ok, detail }
+    };
+    checks.iter().map(outcome).collect()
+}

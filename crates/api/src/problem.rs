@@ -1,0 +1,253 @@
+//! Every refusal to answer, as an RFC 9457 problem document with a stable code and what to send instead.
+//!
+//! A problem is about a request, never about an event. It holds no internals: what went wrong on our side is logged
+//! where it is handled, and the client learns the code and the request id to ask about.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::openapi::{self, Content, Ref, RefOr};
+
+/// The media type of problem documents (RFC 9457 section 3).
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// Longest detail, so that a hostile request cannot make a long answer.
+const DETAIL_CHARS_MAX: usize = 300;
+
+/// Declares the codes once: name, code, HTTP status and title.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal,)*) => {
+        /// Why a request was not answered. Codes never change their meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, utoipa::ToSchema, Serialize)]
+        #[schema(as = ProblemCode)]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Code {
+            /// Every code there is, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The stable code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The HTTP status it goes with.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status),* }
+            }
+
+            /// The same for every problem of this code.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A query parameter that the path does not know.
+    ParameterUnknown = "E-API-PARAMETER-UNKNOWN", BAD_REQUEST, "Unknown query parameter",
+    /// A parameter given twice.
+    ParameterRepeated = "E-API-PARAMETER-REPEATED", BAD_REQUEST, "Repeated query parameter",
+    /// A parameter or path segment whose value cannot be read.
+    ParameterInvalid = "E-API-PARAMETER-INVALID", BAD_REQUEST, "Invalid parameter",
+    /// A cursor that this list did not give.
+    Cursor = "E-API-CURSOR", BAD_REQUEST, "Unusable cursor",
+    /// A request header whose value cannot be read.
+    Header = "E-API-HEADER", BAD_REQUEST, "Invalid request header",
+    /// No such path.
+    Path = "E-API-PATH", NOT_FOUND, "No such path",
+    /// Nothing is known under this name.
+    Absent = "E-API-ABSENT", NOT_FOUND, "Not known here",
+    /// The window has not settled, so it has no final form.
+    Unsettled = "E-API-UNSETTLED", NOT_FOUND, "Window not settled",
+    /// A method other than GET, HEAD or OPTIONS.
+    Method = "E-API-METHOD", METHOD_NOT_ALLOWED, "Method not allowed",
+    /// A request body that is too long; no path takes one.
+    Body = "E-API-BODY", PAYLOAD_TOO_LARGE, "Request body too large",
+    /// A query that is too long.
+    QueryLength = "E-API-QUERY-LENGTH", URI_TOO_LONG, "Query too long",
+    /// Too many requests are under way.
+    Busy = "E-API-BUSY", SERVICE_UNAVAILABLE, "Too busy",
+    /// The answer took too long.
+    Slow = "E-API-SLOW", SERVICE_UNAVAILABLE, "Took too long",
+    /// The store behind the answer failed.
+    Source = "E-API-SOURCE", SERVICE_UNAVAILABLE, "Store unavailable",
+    /// Something that must work does not.
+    Unhealthy = "E-API-UNHEALTHY", SERVICE_UNAVAILABLE, "Not healthy",
+    /// Our own fault.
+    Internal = "E-API-INTERNAL", INTERNAL_SERVER_ERROR, "Internal error",
+}
+
+/// Why a request is not answered, before it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// The code.
+    pub code: Code,
+    /// What was wrong with this request.
+    pub detail: String,
+    /// What to send instead, or what to do.
+    pub instead: String,
+    /// The query parameter or path segment it is about.
+    pub parameter: Option<String>,
+    /// The outcome of each health check, for `/healthz`.
+    pub checks: Option<Value>,
+}
+
+/// A problem document as it is sent.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct Document<'a> {
+    /// `urn:naap:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:naap:problem:E-API-PARAMETER-UNKNOWN")]
+    pub kind: String,
+    /// What problems of this code are about.
+    pub title: &'a str,
+    /// The HTTP status.
+    #[schema(value_type = u16)]
+    pub status: u16,
+    /// What was wrong with this request.
+    pub detail: &'a str,
+    /// The stable code; `docs/refusals.md` explains each.
+    pub code: Code,
+    /// What to send instead, or what to do.
+    pub instead: &'a str,
+    /// The query parameter or path segment it is about; absent where it is about none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<&'a str>,
+    /// The outcome of each check; on `/healthz` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<crate::health::Outcome>>)]
+    pub checks: Option<&'a Value>,
+    /// The id of the request, also in the header `x-request-id`; absent where none was given out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+}
+
+/// The problems any path can answer with, for the API description.
+pub struct Problems;
+
+impl utoipa::IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let texts = [
+            (
+                "400",
+                "An unknown, repeated or invalid parameter, cursor or header. Nothing is guessed.",
+            ),
+            ("404", "Nothing is known under this path or name."),
+            ("503", "Too busy, too slow, or the store failed: try again after `retry-after`."),
+            ("default", "Any other error."),
+        ];
+        let response = |text: &str| {
+            let content = Content::builder().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let response = openapi::ResponseBuilder::new().description(text);
+            RefOr::T(response.content(CONTENT_TYPE, content).build())
+        };
+        texts.map(|(status, text)| (status.to_owned(), response(text))).into()
+    }
+}
+
+impl Problem {
+    /// A problem with a detail cut to 300 characters.
+    pub fn new(code: Code, detail: impl Into<String>, instead: impl Into<String>) -> Self {
+        let mut detail: String = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(DETAIL_CHARS_MAX) {
+            detail.truncate(end);
+        }
+        Self { code, detail, instead: instead.into(), parameter: None, checks: None }
+    }
+
+    /// A problem with one parameter or path segment.
+    pub fn parameter(name: &str, detail: impl Into<String>, instead: impl Into<String>) -> Self {
+        Self::new(Code::ParameterInvalid, detail, instead).about(name)
+    }
+
+    /// Nothing is known under a name that could be read.
+    pub fn absent(detail: impl Into<String>, instead: impl Into<String>) -> Self {
+        Self::new(Code::Absent, detail, instead)
+    }
+
+    /// The store behind the answer failed. Logs the reason, which the client does not learn.
+    pub fn source(what: &str, error: &dyn std::error::Error) -> Self {
+        tracing::error!(store = what, error = %error, "cannot read for an answer");
+        Self::new(Code::Source, format!("the {what} cannot be read"), "Try again later.")
+    }
+
+    /// The warehouse did not answer.
+    pub fn warehouse(error: warehouse::Error) -> Self {
+        match error {
+            warehouse::Error::ForeignCursor { .. } => {
+                Self::new(Code::Cursor, "the cursor belongs to another list", "Send no cursor.")
+                    .about("cursor")
+            }
+            error => Self::source("warehouse", &error),
+        }
+    }
+
+    /// Our own fault; the reason has been logged.
+    pub fn internal() -> Self {
+        Self::new(
+            Code::Internal,
+            "the answer could not be made",
+            "Report it with the request id, which is in the server's log.",
+        )
+    }
+
+    /// Too many requests are under way.
+    pub fn busy(what: &str) -> Self {
+        Self::new(Code::Busy, format!("too many {what}"), "Send the request again after a second.")
+    }
+
+    /// Names the parameter it is about.
+    #[must_use]
+    pub fn about(mut self, parameter: &str) -> Self {
+        self.parameter = Some(parameter.to_owned());
+        self
+    }
+
+    /// The response, with the id of its request where there is one.
+    pub fn render(&self, request_id: Option<&str>) -> Response {
+        let status = self.code.status();
+        let document = Document {
+            kind: format!("urn:naap:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            instead: &self.instead,
+            parameter: self.parameter.as_deref(),
+            checks: self.checks.as_ref(),
+            request_id,
+        };
+        let mut response = (status, Json(document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The document without a request id; [`crate::router`] writes it anew with the id.
+    fn into_response(self) -> Response {
+        let mut response = self.render(None);
+        response.extensions_mut().insert(self);
+        response
+    }
+}

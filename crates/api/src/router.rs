@@ -1,0 +1,105 @@
+//! Every path on one page, with what each request passes before it gets there. It never answers anything itself.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, Method};
+use axum::middleware::from_fn_with_state;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any, CorsLayer};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::guard;
+use crate::health::Outcome;
+use crate::problem::{Code, Document};
+use crate::routes::{
+    documents, events, export, healthz, job, jobs, landing, metrics, orchestrator, orchestrators,
+    publishers, refusals, scores, window, windows,
+};
+use crate::state::State;
+
+/// The frame of the API description.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "naap",
+        description = "Service levels of a decentralized compute network, with the signed evidence behind each number.\n\n\
+            Every answer is about one network. Times are Unix milliseconds (`_ms`), ratios parts per million (`_ppm`), \
+            frame rates thousandths of a frame per second (`_milli_fps`). What is unknown is null, never zero, and the \
+            sibling `reasons` says why under the member's name. Lists page by `limit` and `cursor`. Errors are problem \
+            documents (RFC 9457). Nothing here needs a key.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(Code, Document<'static>, Outcome)),
+    tags(
+        (name = "scores", description = "What orchestrators delivered, by hour."),
+        (name = "jobs", description = "Single jobs, and what each party said of them."),
+        (name = "windows", description = "Hours, their scorecards and the files to recompute them from."),
+        (name = "evidence", description = "Who speaks, what is missing, and what was refused."),
+        (name = "live", description = "What happens now."),
+        (name = "operation", description = "Whether this instance is well."),
+    ),
+)]
+struct Description;
+
+/// The paths that count as requests under way.
+fn reads() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(scores::scores))
+        .routes(routes!(orchestrators::orchestrators))
+        .routes(routes!(orchestrator::orchestrator))
+        .routes(routes!(jobs::jobs))
+        .routes(routes!(job::job))
+        .routes(routes!(windows::windows))
+        .routes(routes!(window::window))
+        .routes(routes!(export::manifest))
+        .routes(routes!(export::file))
+        .routes(routes!(publishers::publishers))
+        .routes(routes!(refusals::refusals))
+        .routes(routes!(documents::openapi_json))
+}
+
+/// The paths that answer however busy the others are; listeners have a bound of their own.
+fn watches() -> OpenApiRouter<State> {
+    OpenApiRouter::default()
+        .routes(routes!(events::events))
+        .routes(routes!(healthz::healthz))
+        .routes(routes!(metrics::metrics))
+}
+
+/// The description of every path, as `/v1/openapi.json` serves it and `schemas/openapi.json` keeps it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    reads().merge(watches()).to_openapi()
+}
+
+/// The whole API.
+pub fn router(state: State) -> Router {
+    let described: Arc<[u8]> = documents::bytes(&openapi()).into();
+    let reads = Router::from(reads())
+        .route("/", axum::routing::get(landing::landing))
+        .layer(axum::Extension(documents::Described(described)))
+        .merge(
+            SwaggerUi::new("/docs").config(Config::from("/v1/openapi.json").validator_url("none")),
+        )
+        .layer(from_fn_with_state(state.clone(), guard::admit));
+    let panics = state.clone();
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(["last-event-id", "x-request-id"].map(HeaderName::from_static))
+        .expose_headers([guard::REQUEST_ID]);
+    reads
+        .merge(Router::from(watches()))
+        .fallback(guard::no_path)
+        .method_not_allowed_fallback(guard::no_method)
+        .layer(from_fn_with_state(state.clone(), guard::bound))
+        .layer(CatchPanicLayer::custom(move |reason: Box<dyn std::any::Any + Send>| {
+            guard::panicked(&panics, reason.as_ref())
+        }))
+        .layer(from_fn_with_state(state.clone(), guard::identify))
+        .layer(cors)
+        .with_state(state)
+}

@@ -1,0 +1,23 @@
+//! One file a path: its parameters, its answer, its description and its handler together. `router` lists them.
+
+pub mod landing;
+
+pub mod orchestrator;
+pub mod orchestrators;
+pub mod scores;
+
+pub mod job;
+pub mod jobs;
+
+pub mod export;
+pub mod window;
+pub mod windows;
+
+pub mod publishers;
+pub mod refusals;
+
+pub mod events;
+
+pub mod documents;
+pub mod healthz;
+pub mod metrics;

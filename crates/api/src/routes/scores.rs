@@ -1,0 +1,320 @@
+//! `/v1/scores`: the results of one hour as its scorecard gives them. It filters and pages; it computes none.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State as Given;
+use events::event::{Network, Workload};
+use events::identity::{Address, Digest, Model, Pipeline, ServiceUrl};
+use events::unit::Ppm;
+use serde::{Deserialize, Serialize};
+use sla::scorecard::{Grade, Indicator, Scored};
+use sla::tally::{Counts, Excuse, Obligation};
+use sla::window::{Hour, Window};
+use utoipa::IntoParams;
+use warehouse::page::{Page as Pages, Paged};
+use warehouse::view::{RevisionRow, ScoreFilter, ScoreRow};
+
+use crate::answer::{Reasons, Work};
+use crate::cursor::List;
+use crate::problem::{Problem, Problems};
+use crate::query::{Limit, Query};
+use crate::routes::window::hour_of;
+use crate::schema;
+use crate::state::{Sources, State};
+
+/// How many of the newest hours are searched for a settled one: two weeks.
+const HOURS_SEARCHED: usize = 336;
+
+/// Which results.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ScoresQuery {
+    /// `next` of the page before, as it is.
+    #[param(value_type = String, required = false)]
+    cursor: Option<String>,
+    /// Only results with this evidence grade.
+    #[param(inline, value_type = schema::Grade, required = false)]
+    grade: Option<Grade>,
+    /// Items on the page, 1 to 500; 50 if not given.
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
+    limit: Option<Limit>,
+    /// Only results for this model.
+    #[param(value_type = String, required = false)]
+    model: Option<Model>,
+    /// The network; the instance's own if none is named.
+    #[param(inline, value_type = schema::Network, required = false)]
+    network: Option<Network>,
+    /// Only results of this operator: 0x and 40 lower-case hex digits.
+    #[param(inline, value_type = schema::Address, required = false)]
+    operator: Option<Address>,
+    /// `true`: only results over all of an operator's work; `false`: only those for one kind of it.
+    #[param(value_type = bool, required = false)]
+    overall: Option<bool>,
+    /// Only results for this pipeline.
+    #[param(value_type = String, required = false)]
+    pipeline: Option<Pipeline>,
+    /// The hour, such as `2026-01-08T21Z`; the latest settled one if none is named.
+    #[param(inline, value_type = schema::Window, required = false)]
+    window: Option<Window>,
+    /// Only results for this workload.
+    #[param(inline, value_type = schema::Workload, required = false)]
+    workload: Option<Workload>,
+}
+
+/// How the window of an answer was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowChoice {
+    /// The request named it.
+    Asked,
+    /// The request named none, so it is the latest settled hour.
+    LatestSettled,
+}
+
+/// Results of one hour.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Scores {
+    /// The results, by operator, signer and kind of work.
+    items: Vec<Score>,
+    /// The most items this page could have.
+    #[schema(minimum = 1, maximum = 500)]
+    limit: u16,
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+    /// The hour; null where none was named and none has settled.
+    #[schema(value_type = Option<schema::Window>)]
+    window: Option<Window>,
+    /// How the hour was chosen: `asked` or `latest_settled`.
+    window_chosen: WindowChoice,
+    /// Whether the hour may still change. Provisional results have no digest.
+    provisional: bool,
+    /// The revision of the hour; null where it is provisional.
+    revision: Option<u32>,
+    /// The digest of the hour's scorecard; null where it is provisional.
+    #[schema(value_type = Option<schema::Digest>)]
+    digest: Option<Digest>,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// One result: an operator's, for one kind of work or all of it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Score {
+    /// The hour.
+    #[schema(value_type = schema::Hour)]
+    window: Hour,
+    /// Whether the hour may still change.
+    provisional: bool,
+    /// The operator; null where no capability offer ties the signer to one.
+    #[schema(value_type = Option<schema::Address>)]
+    operator: Option<Address>,
+    /// The signer it was seen by; null where the operator is known.
+    #[schema(value_type = Option<schema::Address>)]
+    signer: Option<Address>,
+    /// The kind of work; null where the result is over all of it.
+    work: Option<Work>,
+    /// The evidence grade.
+    #[schema(value_type = schema::Grade)]
+    grade: Grade,
+    /// The score in parts per million; null where there is too little evidence.
+    #[schema(value_type = Option<u32>)]
+    score_ppm: Option<Ppm>,
+    /// What the score is made of.
+    indicators: Vec<ScoreIndicator>,
+    /// Tenures that began in the hour.
+    tenures: u64,
+    /// Everybody whose word counted.
+    #[schema(value_type = Vec<schema::Address>)]
+    sources: Vec<Address>,
+    /// Where it answered.
+    #[schema(value_type = Vec<schema::ServiceUrl>)]
+    urls: Vec<ServiceUrl>,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// The outcomes of one kind of obligation.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ScoreIndicator {
+    /// What was owed.
+    #[schema(value_type = schema::Obligation)]
+    obligation: Obligation,
+    /// The share of good among good and bad in parts per million, rounded down; null where there is neither.
+    #[schema(value_type = Option<u32>)]
+    share_ppm: Option<Ppm>,
+    /// How many came to what.
+    counts: OutcomeCounts,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// How many obligations came to what.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct OutcomeCounts {
+    /// Met.
+    good: u64,
+    /// Not met, and the orchestrator answers for that.
+    bad: u64,
+    /// Nobody can tell, because the gateway's record has a hole.
+    missing: u64,
+    /// Declined in time.
+    declined: u64,
+    /// The parties contradict each other.
+    disputed: u64,
+    /// Not the orchestrator's to meet, by reason.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    excused: BTreeMap<Excuse, u64>,
+}
+
+impl From<ScoreRow> for Score {
+    fn from(row: ScoreRow) -> Self {
+        let Scored {
+            class,
+            grade,
+            indicators,
+            operator,
+            reason,
+            score,
+            signer,
+            sources,
+            tenures,
+            urls,
+            ..
+        } = row.scored;
+        let mut reasons = Reasons::default();
+        let is_resolved = operator.is_some();
+        let nameless = || "no capability offer ties it to an on-chain address".to_owned();
+        let unseen =
+            || if is_resolved { "the operator is known" } else { "no party named one" }.to_owned();
+        let unscored = || reason.unwrap_or_else(|| "the scorecard gives none".to_owned());
+        Self {
+            window: row.hour,
+            provisional: row.revision.is_none(),
+            operator: reasons.explain("operator", operator, nameless),
+            signer: reasons.explain("signer", signer, unseen),
+            work: reasons.explain("work", class.map(Work::from), || "all of its work".to_owned()),
+            grade,
+            score_ppm: reasons.explain("score_ppm", score, unscored),
+            indicators: indicators.into_iter().map(ScoreIndicator::from).collect(),
+            tenures,
+            sources,
+            urls,
+            reasons,
+        }
+    }
+}
+
+impl From<Indicator> for ScoreIndicator {
+    fn from(indicator: Indicator) -> Self {
+        let Indicator { counts, obligation, share, .. } = indicator;
+        let mut reasons = Reasons::default();
+        let neither = || "neither a good nor a bad one is known".to_owned();
+        let Counts { bad, declined, disputed, excused, good, missing, .. } = counts;
+        Self {
+            obligation,
+            share_ppm: reasons.explain("share_ppm", share, neither),
+            counts: OutcomeCounts { good, bad, missing, declined, disputed, excused },
+            reasons,
+        }
+    }
+}
+
+/// Scores
+///
+/// The results of one hour's scorecard, by operator, signer and kind of work. Without `window` it is the latest settled
+/// hour, which the answer names. An hour that has not settled is marked `provisional` and has no digest.
+#[utoipa::path(
+    get, path = "/v1/scores", tag = "scores",
+    params(ScoresQuery),
+    responses((status = 200, description = "A page.", body = Scores), Problems),
+)]
+pub async fn scores(
+    Given(state): Given<State>,
+    Query(query): Query<ScoresQuery>,
+) -> Result<Json<Scores>, Problem> {
+    let network = state.network(query.network);
+    let limit = query.limit.unwrap_or(Limit::DEFAULT);
+    let asked = query.window.map(hour_of).transpose()?;
+    let filter = ScoreFilter {
+        grade: query.grade,
+        model: query.model,
+        operator: query.operator,
+        overall: query.overall,
+        pipeline: query.pipeline,
+        workload: query.workload,
+    };
+    let cursor = query.cursor;
+    let answer = state.read(move |sources| {
+        let hour = match asked {
+            Some(hour) => Some(hour),
+            None => latest_settled(sources, network)?,
+        };
+        let chosen =
+            if asked.is_some() { WindowChoice::Asked } else { WindowChoice::LatestSettled };
+        let Some(hour) = hour else { return Ok(nothing_settled(network, limit)) };
+        let list = List::new("scores", &(network, hour, &filter));
+        let page = list.page(cursor.as_deref(), limit)?;
+        let latest = known(sources, network, hour)?;
+        let paged = sources.warehouse.scores(network, hour, &filter, &page);
+        let Paged { next, rows } = paged.map_err(Problem::warehouse)?;
+        let mut reasons = Reasons::default();
+        let open = || "the hour has not settled".to_owned();
+        Ok(Scores {
+            items: rows.into_iter().map(Score::from).collect(),
+            limit: limit.0,
+            network,
+            next: next.map(|next| list.cursor(&next)),
+            window: Some(Window::hour(hour)),
+            window_chosen: chosen,
+            provisional: latest.is_none(),
+            revision: reasons.explain("revision", latest.as_ref().map(|row| row.revision), open),
+            digest: reasons.explain("digest", latest.map(|row| row.digest), open),
+            reasons,
+        })
+    });
+    Ok(Json(answer.await?))
+}
+
+/// The answer where no hour was named and none has settled.
+fn nothing_settled(network: Network, limit: Limit) -> Scores {
+    let mut reasons = Reasons::default();
+    let none = || "no hour has settled yet; name one to see what is provisional".to_owned();
+    Scores {
+        items: Vec::new(),
+        limit: limit.0,
+        network,
+        next: None,
+        window: reasons.explain("window", None, none),
+        window_chosen: WindowChoice::LatestSettled,
+        provisional: false,
+        revision: reasons.explain("revision", None, none),
+        digest: reasons.explain("digest", None, none),
+        reasons,
+    }
+}
+
+fn latest_settled(sources: &Sources, network: Network) -> Result<Option<Hour>, Problem> {
+    let paged = sources.warehouse.windows(network, &Pages::first(HOURS_SEARCHED));
+    let rows = paged.map_err(Problem::warehouse)?.rows;
+    Ok(rows.into_iter().find(|row| row.latest.is_some()).map(|row| row.hour))
+}
+
+/// The latest revision of an hour, none where it is provisional; a problem where nothing is known of it.
+fn known(sources: &Sources, network: Network, hour: Hour) -> Result<Option<RevisionRow>, Problem> {
+    let revisions = sources.warehouse.revisions(network, hour).map_err(Problem::warehouse)?;
+    if let Some(latest) = revisions.into_iter().next_back() {
+        return Ok(Some(latest));
+    }
+    match sources.warehouse.provisional(network, hour).map_err(Problem::warehouse)? {
+        Some(_) => Ok(None),
+        None => {
+            let detail = format!("nothing is known of {hour} on {network}");
+            Err(Problem::absent(detail, "GET /v1/windows lists the hours that are known.")
+                .about("window"))
+        }
+    }
+}

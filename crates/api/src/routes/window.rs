@@ -1,0 +1,214 @@
+//! `/v1/windows/{window}`: one hour's scorecard, byte for byte as it was digested, with what stands beside it.
+
+use axum::Json;
+use axum::extract::State as Given;
+use events::event::Network;
+use events::identity::{Digest, PublisherKey};
+use events::refusal::Defect;
+use events::unit::UnixMillis;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sla::window::{Hour, Span, Window};
+use utoipa::IntoParams;
+use warehouse::view::HourView;
+
+use crate::answer::Reasons;
+use crate::problem::{Code, Problem, Problems};
+use crate::query::{Query, Segments};
+use crate::routes::windows::{Revision, WindowState};
+use crate::schema;
+use crate::state::{Sources, State};
+
+/// How a window is written.
+pub const WINDOW_INSTEAD: &str = "Send an hour in UTC such as 2026-01-08T21Z, or a span that ends with it such as 2026-01-08T21Z%2F24h.";
+
+/// What answers.
+const SOFTWARE: &str = concat!("naap ", env!("CARGO_PKG_VERSION"));
+
+/// Which form of the window.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct WindowQuery {
+    /// The network; the instance's own if none is named.
+    #[param(inline, value_type = schema::Network, required = false)]
+    network: Option<Network>,
+    /// The revision, from 0; the latest if none is named.
+    #[param(value_type = u32, required = false)]
+    revision: Option<u32>,
+}
+
+/// One window.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct WindowDetail {
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+    /// The window.
+    #[schema(value_type = schema::Window)]
+    window: Window,
+    /// `open`, `provisional` or `settled`.
+    state: WindowState,
+    /// Whether it may still change. A provisional window has no digest.
+    provisional: bool,
+    /// The digested body. Its SHA-256 is `digest`: the bytes are those of the scorecard in canonical form (RFC 8785).
+    /// Null where nothing has been scored.
+    #[schema(value_type = Option<Object>)]
+    scorecard: Option<Box<RawValue>>,
+    /// SHA-256 over the scorecard's bytes; null where it is provisional.
+    #[schema(value_type = Option<schema::Digest>)]
+    digest: Option<Digest>,
+    /// Which revision this is; null where it is provisional.
+    revision: Option<u32>,
+    /// Every revision, first to last.
+    revisions: Vec<Revision>,
+    /// When it was settled; null where it is provisional.
+    #[schema(value_type = Option<u64>)]
+    settled_ms: Option<UnixMillis>,
+    /// When something of it was last recorded; null where it is settled.
+    #[schema(value_type = Option<u64>)]
+    updated_ms: Option<UnixMillis>,
+    /// What was refused in it: beside the scorecard, never in it. Null where it is provisional.
+    refusals: Option<Vec<WindowRefusal>>,
+    /// The software that answers. Digests do not depend on it.
+    #[schema(example = "naap 0.1.0")]
+    software: &'static str,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// How often a publisher was refused in the window.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct WindowRefusal {
+    /// Whose word it was.
+    #[schema(value_type = schema::PublisherKey)]
+    publisher: PublisherKey,
+    /// Why; `/v1/refusals` explains each code.
+    #[schema(value_type = schema::RefusalCode)]
+    code: Defect,
+    /// How often.
+    count: u64,
+}
+
+/// One window
+///
+/// The scorecard of an hour at its latest revision, or at the one named. The slash of a long window is written `%2F`.
+#[utoipa::path(
+    get, path = "/v1/windows/{window}", tag = "windows",
+    params(("window" = inline(schema::Window), Path, description = "The window."), WindowQuery),
+    responses((status = 200, description = "The window.", body = WindowDetail), Problems),
+)]
+pub async fn window(
+    Given(state): Given<State>,
+    segments: Segments,
+    Query(query): Query<WindowQuery>,
+) -> Result<Json<WindowDetail>, Problem> {
+    let hour = hour_of(segments.parse("window", WINDOW_INSTEAD)?)?;
+    let network = state.network(query.network);
+    let now = state.now();
+    let detail = state.read(move |sources| {
+        let settled = sources.warehouse.hour_record(network, hour, query.revision);
+        match (settled.map_err(Problem::warehouse)?, query.revision) {
+            (Some(view), _) => of_settled(network, hour, view),
+            (None, Some(revision)) => Err(no_revision(sources, network, hour, revision)?),
+            (None, None) => of_provisional(sources, network, hour, now),
+        }
+    });
+    Ok(Json(detail.await?))
+}
+
+/// The hour that a window is, or the problem that longer ones are not kept.
+pub fn hour_of(window: Window) -> Result<Hour, Problem> {
+    if window.span == Span::Hour {
+        return Ok(window.last);
+    }
+    let detail = format!("{window}: windows of more than an hour are not kept here");
+    let instead = format!("Ask for its hours, {} first.", window.last);
+    Err(Problem::absent(detail, instead).about("window"))
+}
+
+fn of_settled(network: Network, hour: Hour, view: HourView) -> Result<WindowDetail, Problem> {
+    let raw = String::from_utf8(view.scorecard_bytes)
+        .ok()
+        .and_then(|text| RawValue::from_string(text).ok());
+    let scorecard = raw.ok_or_else(|| {
+        tracing::error!(hour = %hour, "a scorecard that is kept is not JSON");
+        Problem::internal()
+    })?;
+    let refusal = |((publisher, code), count)| WindowRefusal { publisher, code, count };
+    let mut reasons = Reasons::default();
+    let settled = || "it is settled".to_owned();
+    Ok(WindowDetail {
+        network,
+        window: Window::hour(hour),
+        state: WindowState::Settled,
+        provisional: false,
+        scorecard: Some(scorecard),
+        digest: Some(view.digest),
+        revision: Some(view.revision),
+        revisions: view.revisions.into_iter().map(Revision::from).collect(),
+        settled_ms: Some(view.settled_ms),
+        updated_ms: reasons.explain("updated_ms", None, settled),
+        refusals: Some(view.refused.into_iter().map(refusal).collect()),
+        software: SOFTWARE,
+        reasons,
+    })
+}
+
+fn of_provisional(
+    sources: &Sources,
+    network: Network,
+    hour: Hour,
+    now: UnixMillis,
+) -> Result<WindowDetail, Problem> {
+    let view = sources.warehouse.provisional(network, hour).map_err(Problem::warehouse)?;
+    let view = view.ok_or_else(|| {
+        let detail = format!("nothing is known of {hour} on {network}");
+        Problem::absent(detail, "GET /v1/windows lists the hours that are known.").about("window")
+    })?;
+    let bytes = view.scorecard.map(|scorecard| scorecard.bytes());
+    let scorecard =
+        bytes.and_then(|bytes| RawValue::from_string(String::from_utf8(bytes).ok()?).ok());
+    let mut reasons = Reasons::default();
+    let open = || "it has not settled".to_owned();
+    Ok(WindowDetail {
+        network,
+        window: Window::hour(hour),
+        state: WindowState::of(hour, now, false),
+        provisional: true,
+        scorecard: reasons
+            .explain("scorecard", scorecard, || "nothing has been scored yet".to_owned()),
+        digest: reasons.explain("digest", None, open),
+        revision: reasons.explain("revision", None, open),
+        revisions: Vec::new(),
+        settled_ms: reasons.explain("settled_ms", None, open),
+        updated_ms: Some(view.updated_ms),
+        refusals: reasons.explain("refusals", None, open),
+        software: SOFTWARE,
+        reasons,
+    })
+}
+
+/// Why there is no such revision.
+fn no_revision(
+    sources: &Sources,
+    network: Network,
+    hour: Hour,
+    revision: u32,
+) -> Result<Problem, Problem> {
+    let revisions = sources.warehouse.revisions(network, hour).map_err(Problem::warehouse)?;
+    let problem = match revisions.last() {
+        Some(latest) => {
+            let detail = format!("{hour} on {network} has no revision {revision}");
+            Problem::absent(detail, format!("Send a revision from 0 to {}.", latest.revision))
+        }
+        None => {
+            let detail = format!("{hour} on {network} has not settled");
+            Problem::new(
+                Code::Unsettled,
+                detail,
+                "Leave out `revision` to see what is provisional.",
+            )
+        }
+    };
+    Ok(problem.about("revision"))
+}

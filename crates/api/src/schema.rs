@@ -1,0 +1,105 @@
+//! How identities and words look in the API description. Only descriptions: nothing is parsed here.
+
+use std::borrow::Cow;
+
+use serde_json::json;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Declares texts of a fixed form.
+macro_rules! texts {
+    ($($(#[doc = $doc:literal])* $name:ident, $pattern:literal, $example:literal;)*) => {
+        $(
+            $(#[doc = $doc])*
+            pub struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .description(Some(concat!($($doc),*).trim_start()))
+                        .pattern(Some($pattern))
+                        .examples([json!($example)])
+                        .into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    stringify!($name).into()
+                }
+            }
+        )*
+    };
+}
+
+texts! {
+    /// An Ethereum address in lower-case hex.
+    Address, "^0x[0-9a-f]{40}$", "0xd00354656922168815fcd1e51cbddb9e359e3c7f";
+    /// A job's shared pseudonym, the same from every party, in lower-case hex.
+    JobId, "^[0-9a-f]{32}$", "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    /// A SHA-256 digest in lower-case hex.
+    Digest, "^[0-9a-f]{64}$", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    /// A publisher's Ed25519 key in lower-case hex.
+    PublisherKey, "^[0-9a-f]{64}$", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    /// An Ed25519 signature in lower-case hex.
+    BatchSignature, "^[0-9a-f]{128}$", "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b";
+    /// A window: an hour in UTC, or a span that ends with that hour. In a path its slash is written `%2F`.
+    Window, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z(/(24h|7d|28d))?$", "2026-01-08T21Z";
+    /// An hour in UTC.
+    Hour, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z$", "2026-01-08T21Z";
+    /// Where an orchestrator answers.
+    ServiceUrl, "^https?://.+:[0-9]+$", "https://orchestrator.example:8935";
+    /// A refusal's stable code.
+    RefusalCode, "^E-[A-Z0-9-]+$", "E-SIGNER-UNKNOWN";
+}
+
+/// Declares closed sets of words; the list comes from the set itself.
+macro_rules! words {
+    ($($(#[doc = $doc:literal])* $name:ident = $set:ty;)*) => {
+        $(
+            $(#[doc = $doc])*
+            pub struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .description(Some(concat!($($doc),*).trim_start()))
+                        .enum_values(Some(<$set>::ALL.iter().map(|word| word.as_str())))
+                        .into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    stringify!($name).into()
+                }
+            }
+        )*
+    };
+}
+
+words! {
+    /// The network. Two networks never meet in one answer.
+    Network = events::event::Network;
+    /// What a node does.
+    Role = events::event::Role;
+    /// The kind of work.
+    Workload = events::event::Workload;
+    /// Whether the work was wanted or was a test.
+    Origin = events::event::Origin;
+    /// The kind of a statement.
+    Kind = events::body::Kind;
+    /// Why work failed, ended early or changed hands.
+    Reason = events::body::Reason;
+    /// How much independent evidence stands behind a score: A three or more sources, B two, C one, D unsigned feeds alone.
+    Grade = sla::scorecard::Grade;
+    /// How a job stands.
+    JobState = sla::hour::fact::State;
+    /// What a tenure owes.
+    Obligation = sla::tally::Obligation;
+    /// Why an obligation leaves the denominator.
+    Excuse = sla::tally::Excuse;
+}

@@ -1,0 +1,234 @@
+//! What the paths read from, and how many may read at once. It never writes and never computes a score.
+
+use std::sync::Arc;
+
+use events::event::Network;
+use ledger::Ledger;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use warehouse::Reader;
+
+use crate::count::Counters;
+use crate::exports::Exports;
+use crate::health::Check;
+use crate::live::Feed;
+use crate::metrics::Contributor;
+use crate::problem::Problem;
+
+/// Tells the time in Unix milliseconds.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Gives the ledger as it is now: the open one, or a fresh read-only view beside another writer.
+pub type LedgerSource = Arc<dyn Fn() -> Arc<Ledger> + Send + Sync>;
+
+/// How much is taken on at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes a request body may announce; no path reads one.
+    pub body_bytes: u64,
+    /// Export files sent at once.
+    pub exports: usize,
+    /// Reads of warehouse and ledger at once; further requests wait.
+    pub reads: usize,
+    /// How long an answer may take to begin.
+    pub request_ms: u64,
+    /// Requests under way; further ones are told to come back.
+    pub requests: usize,
+    /// Listeners of `/v1/events`; further ones are told to come back.
+    pub streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 * 1024,
+            exports: 4,
+            reads: 8,
+            request_ms: 10_000,
+            requests: 512,
+            streams: 256,
+        }
+    }
+}
+
+/// Everything `naap` passes in.
+pub struct Parts {
+    /// What must work.
+    pub checks: Vec<Check>,
+    /// The time.
+    pub clock: Clock,
+    /// Whoever has counters.
+    pub contributors: Vec<Contributor>,
+    /// Where exports come from.
+    pub exports: Arc<dyn Exports>,
+    /// What happens now.
+    pub feed: Arc<Feed>,
+    /// Where batches are read back from.
+    pub ledger: LedgerSource,
+    /// How much is taken on at once.
+    pub limits: Limits,
+    /// The network of a request that names none; every answer says which it is about.
+    pub network: Network,
+    /// Cancelled when the process stops: listeners are let go.
+    pub stopping: CancellationToken,
+    /// Where facts and scorecards are read.
+    pub warehouse: Arc<dyn Reader>,
+}
+
+/// What a blocking read reads from.
+pub struct Sources {
+    /// Where exports come from.
+    pub exports: Arc<dyn Exports>,
+    ledger: LedgerSource,
+    /// Where facts and scorecards are read.
+    pub warehouse: Arc<dyn Reader>,
+}
+
+impl Sources {
+    /// The ledger as it is now.
+    pub fn ledger(&self) -> Arc<Ledger> {
+        (self.ledger)()
+    }
+}
+
+/// What every path is given. Cheap to clone.
+#[derive(Clone)]
+pub struct State(Arc<Inner>);
+
+struct Inner {
+    checks: Vec<Check>,
+    clock: Clock,
+    contributors: Vec<Contributor>,
+    counters: Counters,
+    exports: Arc<Semaphore>,
+    feed: Arc<Feed>,
+    inspections: Arc<Semaphore>,
+    limits: Limits,
+    network: Network,
+    reads: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    sources: Arc<Sources>,
+    stopping: CancellationToken,
+    streams: Arc<Semaphore>,
+}
+
+/// Health checks and metrics at once, apart from other reads so that they answer when those are stuck.
+const INSPECTIONS: usize = 2;
+
+impl State {
+    /// The state of an API over these parts.
+    pub fn new(parts: Parts) -> Self {
+        let gate = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let Parts { exports, ledger, limits, warehouse, .. } = parts;
+        Self(Arc::new(Inner {
+            checks: parts.checks,
+            clock: parts.clock,
+            contributors: parts.contributors,
+            counters: Counters::default(),
+            exports: gate(limits.exports),
+            feed: parts.feed,
+            inspections: gate(INSPECTIONS),
+            limits,
+            network: parts.network,
+            reads: gate(limits.reads),
+            requests: gate(limits.requests),
+            sources: Arc::new(Sources { exports, ledger, warehouse }),
+            stopping: parts.stopping,
+            streams: gate(limits.streams),
+        }))
+    }
+
+    /// What must work.
+    pub fn checks(&self) -> &[Check] {
+        &self.0.checks
+    }
+
+    /// Whoever has counters.
+    pub fn contributors(&self) -> &[Contributor] {
+        &self.0.contributors
+    }
+
+    /// Our own counters.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// What happens now.
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// How much is taken on at once.
+    pub fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    /// The network asked for, or the configured one.
+    pub fn network(&self, asked: Option<Network>) -> Network {
+        asked.unwrap_or(self.0.network)
+    }
+
+    /// The time.
+    pub fn now(&self) -> events::unit::UnixMillis {
+        events::unit::UnixMillis((self.0.clock)())
+    }
+
+    /// Cancelled when the process stops.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// Room for one more request, if there is any.
+    pub fn request_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = Arc::clone(&self.0.requests).try_acquire_owned();
+        permit.map_err(|_| Problem::busy("requests under way"))
+    }
+
+    /// Room for one more listener, if there is any.
+    pub fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = Arc::clone(&self.0.streams).try_acquire_owned();
+        permit.map_err(|_| Problem::busy("listeners"))
+    }
+
+    /// Room to send one more export file, if there is any.
+    pub fn export_permit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = Arc::clone(&self.0.exports).try_acquire_owned();
+        permit.map_err(|_| Problem::busy("exports under way"))
+    }
+
+    /// Reads from the stores on a thread that may block, when there is room.
+    ///
+    /// The room is held until the read has ended, even when nobody waits for it any more.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Sources) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let sources = Arc::clone(&self.0.sources);
+        block(&self.0.reads, move || work(&sources)).await?
+    }
+
+    /// Looks at ourselves on a thread that may block.
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let state = self.clone();
+        block(&self.0.inspections, move || work(&state)).await
+    }
+}
+
+async fn block<T: Send + 'static>(
+    gate: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let permit = Arc::clone(gate).acquire_owned().await.map_err(|_| Problem::internal())?;
+    let task = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(permit);
+        done
+    });
+    task.await.map_err(|error| {
+        tracing::error!(error = %error, "a read ended without an answer");
+        Problem::internal()
+    })
+}

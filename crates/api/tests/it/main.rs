@@ -1,0 +1,5 @@
+//! The API over a warehouse in memory and a ledger in a folder, asked in process; and the door over loopback.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod openapi;
