@@ -86,9 +86,7 @@ pub fn admit<'a>(
 ) -> Admission<'a> {
     let mut admission = Admission::default();
     let mut first: BTreeMap<(Address, &str), Admitted<'a>> = BTreeMap::new();
-    let once: BTreeMap<(Position, Digest), &Opened> =
-        batches.into_iter().map(|batch| ((batch.position(), batch.hash), batch)).collect();
-    for batch in once.into_values() {
+    for batch in once(batches) {
         let mut refuse = |refusal: &Refusal, count: u64| {
             *admission.refused.entry((batch.header.key, refusal.defect)).or_default() += count;
         };
@@ -123,4 +121,13 @@ pub fn admit<'a>(
     }
     admission.admitted = first.into_values().collect();
     admission
+}
+
+/// Each batch once, in order; of a batch that was read in part and in whole, the whole.
+fn once<'a>(batches: impl IntoIterator<Item = &'a Opened>) -> Vec<&'a Opened> {
+    let mut all: Vec<&Opened> = batches.into_iter().collect();
+    let place = |batch: &Opened| (batch.position(), batch.hash);
+    all.sort_unstable_by_key(|batch| (place(batch), std::cmp::Reverse(batch.events.len())));
+    all.dedup_by_key(|batch| place(batch));
+    all
 }

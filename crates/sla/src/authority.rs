@@ -3,12 +3,14 @@
 //! A delegation proves itself by its signature, whoever carries it. A roster counts only from a controller that the
 //! trust file names, a revocation only from the same address or a controller. Nothing here depends on arrival.
 
+pub mod standing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
 use events::body::Body;
 use events::body::record::{Granted, Revoked};
-use events::delegation::Delegation;
+use events::delegation::{Delegation, MAX_LIFETIME};
 use events::event::{Event, Network, Role};
 use events::identity::{Address, Digest, PublisherKey};
 use events::refusal::{Defect, Refusal};
@@ -24,12 +26,19 @@ struct Roster {
     members: BTreeSet<(Address, Role)>,
 }
 
+impl Roster {
+    /// Whether all its members were heard; until then it says nothing.
+    fn is_complete(&self) -> bool {
+        self.members.len() >= self.count
+    }
+}
+
 /// The delegations, rosters, revocations and equivocations known.
 #[derive(Debug, Clone)]
 pub struct Authority {
     trust: TrustFile,
-    /// Of each key and address, the delegation with the highest serial.
-    delegations: BTreeMap<(PublisherKey, Address), Delegation>,
+    /// Of each key and address, the delegations by serial.
+    delegations: BTreeMap<(PublisherKey, Address), BTreeSet<(u64, Delegation)>>,
     rosters: BTreeMap<Address, BTreeMap<UnixMillis, Roster>>,
     /// Of each key, the last good batch that its own address or a controller named.
     revocations: BTreeMap<PublisherKey, BTreeSet<(Address, Revoked)>>,
@@ -65,14 +74,11 @@ impl Authority {
     ) -> Self {
         let mut authority = Self::new(trust);
         authority.note_forks(batches.clone());
-        // Delegations first: they prove themselves, and rosters and revocations lean on them.
-        for (_, event) in batches.clone().into_iter().flat_map(Opened::readable) {
-            if let Body::DelegationGranted(granted) = &event.body {
-                authority.note_delegation(granted);
-            }
-        }
-        for batch in batches {
-            authority.note_records(batch);
+        // Each step leans on those before: delegations prove themselves, revocations need a speaker, and a roster is
+        // nobody's whose key was revoked.
+        let notes = [Self::note_delegations, Self::note_revocations, Self::note_rosters];
+        for note in notes {
+            batches.clone().into_iter().for_each(|batch| note(&mut authority, batch));
         }
         authority
     }
@@ -102,46 +108,65 @@ impl Authority {
         *first = position.seq.min(*first);
     }
 
-    /// Takes a delegation that proves itself; of two for one key and address the higher serial holds.
-    pub fn note_delegation(&mut self, granted: &Granted) {
-        let delegation = &granted.delegation;
-        let place = (delegation.key, delegation.operator);
-        let is_known = self
-            .delegations
-            .get(&place)
-            .is_some_and(|known| (known.serial, known) >= (delegation.serial, delegation));
-        if delegation.network == self.network()
-            && !is_known
-            && delegation.verify(&granted.signature).is_ok()
-        {
-            self.delegations.insert(place, delegation.clone());
-        }
-    }
-
-    fn note_records(&mut self, batch: &Opened) {
+    fn note_delegations(&mut self, batch: &Opened) {
         for (_, event) in batch.readable() {
-            match &event.body {
-                Body::RosterObserved(member) if self.may_control(batch, event) => {
-                    let rosters = self.rosters.entry(event.reporter).or_default();
-                    let roster = rosters.entry(member.as_of_ms).or_default();
-                    roster.count =
-                        usize::try_from(member.count).unwrap_or(usize::MAX).max(roster.count);
-                    roster.members.insert((member.member, member.role));
-                }
-                Body::DelegationRevoked(revoked) if self.speaker(batch, event).is_ok() => {
-                    self.revocations
-                        .entry(revoked.key)
-                        .or_default()
-                        .insert((event.reporter, revoked.clone()));
-                }
-                _ => {}
+            if let Body::DelegationGranted(granted) = &event.body {
+                self.note_delegation(granted);
             }
         }
     }
 
+    /// Takes a delegation that proves itself.
+    pub fn note_delegation(&mut self, granted: &Granted) {
+        let delegation = &granted.delegation;
+        if delegation.network != self.network() {
+            return;
+        }
+        let place = (delegation.key, delegation.operator);
+        let said = (delegation.serial, delegation.clone());
+        let is_known = self.delegations.get(&place).is_some_and(|known| known.contains(&said));
+        if !is_known && delegation.verify(&granted.signature).is_ok() {
+            self.delegations.entry(place).or_default().insert(said);
+        }
+    }
+
+    fn note_revocations(&mut self, batch: &Opened) {
+        for event in self.stated(batch) {
+            if let Body::DelegationRevoked(revoked) = &event.body
+                && self.speaker(batch, event).is_ok()
+            {
+                let said = (event.reporter, revoked.clone());
+                self.revocations.entry(revoked.key).or_default().insert(said);
+            }
+        }
+    }
+
+    fn note_rosters(&mut self, batch: &Opened) {
+        for event in self.stated(batch) {
+            if let Body::RosterObserved(member) = &event.body
+                && self.may_control(batch, event)
+            {
+                let rosters = self.rosters.entry(event.reporter).or_default();
+                let roster = rosters.entry(member.as_of_ms).or_default();
+                let count = usize::try_from(member.count).unwrap_or(usize::MAX);
+                roster.count = count.max(roster.count);
+                roster.members.insert((member.member, member.role));
+            }
+        }
+    }
+
+    /// The events of a batch that counts, as far as they belong to its network.
+    fn stated<'a>(&self, batch: &'a Opened) -> impl Iterator<Item = &'a Event> + use<'a> {
+        let counts = self.check_batch(batch).is_ok();
+        let readable = batch.readable().map(|(_, event)| event);
+        readable.filter(move |event| counts && event.network == batch.header.network)
+    }
+
     fn may_control(&self, batch: &Opened, event: &Event) -> bool {
-        self.speaker(batch, event).is_ok_and(|speaker| speaker.role == Role::Controller)
+        event.role == Role::Controller
             && self.trust.names(Role::Controller, event.reporter)
+            && self.speaker(batch, event).is_ok()
+            && !self.is_revoked(&batch.header, event.reporter)
     }
 
     /// Whether the batch as a whole may count: its network, and no fork at or before it.
@@ -172,8 +197,15 @@ impl Authority {
         if self.trust.names_key(event.role, event.reporter, header.key) {
             return Ok(speaker);
         }
-        let Some(delegation) = self.delegations.get(&(header.key, event.reporter)) else {
+        let Some(delegations) = self.delegations.get(&(header.key, event.reporter)) else {
             return refuse(Defect::SignerUnknown, "has delegated nothing to this key");
+        };
+        // The highest serial that had begun holds, so a renewal takes nothing from what was sealed before it.
+        let has_begun = |(_, delegation): &&(u64, Delegation)| {
+            delegation.expiry_ms.minus(MAX_LIFETIME) <= header.sealed_ms
+        };
+        let Some((_, delegation)) = delegations.iter().rev().find(has_begun) else {
+            return refuse(Defect::DelegationExpired, "sealed before its delegation's time");
         };
         if delegation.node != event.node || delegation.role != event.role {
             return refuse(
@@ -228,12 +260,10 @@ impl Authority {
         needed: Role,
         sealed_ms: UnixMillis,
     ) -> Result<Speaker, Refusal> {
+        let member = (speaker.reporter, needed);
         let lists = |rosters: &BTreeMap<UnixMillis, Roster>| {
-            let latest = rosters
-                .range(..=sealed_ms)
-                .rev()
-                .find(|(_, roster)| roster.members.len() >= roster.count);
-            latest.is_some_and(|(_, roster)| roster.members.contains(&(speaker.reporter, needed)))
+            let latest = rosters.range(..=sealed_ms).rev().find(|(_, roster)| roster.is_complete());
+            latest.is_some_and(|(_, roster)| roster.members.contains(&member))
         };
         let listed = self.rosters.values().filter(|rosters| lists(rosters)).count();
         if listed >= usize::try_from(self.trust.roster_quorum).unwrap_or(usize::MAX) {
@@ -245,84 +275,16 @@ impl Authority {
             ))
         }
     }
-
-    /// What of all this the words of `keys`, sealed between `from` and `to`, rest on: the standing facts.
-    pub fn standing(
-        &self,
-        keys: &BTreeSet<PublisherKey>,
-        from: UnixMillis,
-        to: UnixMillis,
-        chains: Digest,
-    ) -> Standing {
-        let of_keys = |key: &PublisherKey| keys.contains(key);
-        let delegations = self
-            .delegations
-            .iter()
-            .filter(|((key, _), _)| of_keys(key))
-            .map(|(_, said)| said.clone());
-        let revocations = self
-            .revocations
-            .iter()
-            .filter(|(key, _)| of_keys(key))
-            .flat_map(|(_, said)| said.clone());
-        let forks = self.forks.iter().filter(|((key, _), _)| of_keys(key));
-        let rosters = self.rosters.iter().flat_map(|(controller, rosters)| {
-            let complete =
-                |(_, roster): &(&UnixMillis, &Roster)| roster.members.len() >= roster.count;
-            let latest = rosters.range(..=from).rev().find(complete);
-            let within =
-                rosters.range(from..=to).filter(complete).filter(move |(at, _)| **at > from);
-            latest.into_iter().chain(within).map(|(at, roster)| RosterFact {
-                as_of_ms: *at,
-                controller: *controller,
-                members: crate::scorecard::digest_of(&roster.members),
-            })
-        });
-        Standing {
-            chains,
-            delegations: delegations.collect(),
-            forks: forks
-                .map(|((key, epoch), seq)| Position { key: *key, epoch: *epoch, seq: *seq })
-                .collect(),
-            revocations: revocations.collect(),
-            rosters: rosters.collect(),
-        }
-    }
 }
 
 /// The keys that a batch shows some address delegated to, whoever carries it.
 pub fn delegated_keys(batch: &Opened) -> impl Iterator<Item = PublisherKey> {
     batch.readable().filter_map(|(_, event)| match &event.body {
-        Body::DelegationGranted(granted) if granted.delegation.verify(&granted.signature).is_ok() => {
+        Body::DelegationGranted(granted)
+            if granted.delegation.verify(&granted.signature).is_ok() =>
+        {
             Some(granted.delegation.key)
         }
         _ => None,
     })
-}
-
-/// One roster, by the hash of its members.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct RosterFact {
-    /// When it was observed.
-    pub as_of_ms: UnixMillis,
-    /// By whom.
-    pub controller: Address,
-    /// The hash of its sorted members.
-    pub members: Digest,
-}
-
-/// The facts that reach beyond an hour and that its admission rests on. Hashed into the scorecard.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Standing {
-    /// The Merkle root over the sorted header hashes of its publishers' batches in and around the hour: what their
-    /// silences were proven with.
-    pub chains: Digest,
-    /// The delegations of its publishers.
-    pub delegations: BTreeSet<Delegation>,
-    /// The first forked sequence of its publishers' epochs.
-    pub forks: BTreeSet<Position>,
-    /// The revocations of its publishers' keys, each with its author.
-    pub revocations: BTreeSet<(Address, Revoked)>,
-    /// The rosters in force while its batches were sealed.
-    pub rosters: BTreeSet<RosterFact>,
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tally::add;
+
 /// Bits kept after the leading one.
 const BITS: u32 = 7;
 
@@ -23,34 +25,34 @@ pub fn bucket(value: u64) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX)
 }
 
-/// The least value of a bucket.
+/// The least value of a bucket; of buckets that no value falls into, the largest value.
 pub fn bucket_floor(bucket: u16) -> u64 {
-    let bucket = u64::from(bucket);
     let octave = (bucket >> BITS).saturating_sub(1);
-    (bucket - (octave << BITS)) << octave
+    let kept = u64::from(bucket - (octave << BITS));
+    if u32::from(octave) < u64::BITS - BITS { kept << octave } else { u64::MAX }
 }
 
 impl Histogram {
     /// Counts one value.
     pub fn add(&mut self, value: u64) {
-        *self.0.entry(bucket(value)).or_default() += 1;
+        add(self.0.entry(bucket(value)).or_default(), 1);
     }
 
     /// Counts all of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (bucket, count) in &other.0 {
-            *self.0.entry(*bucket).or_default() += count;
+            add(self.0.entry(*bucket).or_default(), *count);
         }
     }
 
     /// How many values were counted.
     pub fn count(&self) -> u64 {
-        self.0.values().sum()
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// The floor of the bucket that holds the value at `ppm` of the way, by the nearest-rank rule; none of nothing.
     pub fn quantile(&self, ppm: u32) -> Option<u64> {
-        let total = u128::from(self.count());
+        let total: u128 = self.0.values().map(|count| u128::from(*count)).sum();
         let rank = (total * u128::from(ppm)).div_ceil(1_000_000).max(1);
         let mut seen = 0u128;
         for (bucket, count) in &self.0 {

@@ -5,27 +5,31 @@
 
 pub mod fact;
 mod input;
+mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
 use events::body::Kind;
-use events::identity::{Digest, JobId, PublisherKey};
+use events::identity::{Digest, JobId};
 use events::merkle;
 use events::unit::{Millis, UnixMillis};
 
 use crate::admit::{Admitted, Refused, admit};
-use crate::authority::{Authority, Standing};
+use crate::authority::Authority;
+use crate::authority::standing::{Standing, Words};
 use crate::join::coverage::Coverage;
 use crate::join::episode::Episode;
 use crate::join::obligation::Bench;
+use crate::join::story::{Story, stories};
 use crate::join::tenure::tenures;
-use crate::mapping::Mappings;
-use crate::opened::Opened;
+use crate::mapping::{Mappings, REACH};
+use crate::opened::{EVENT_AGE_MAX, Opened};
 use crate::policy::{IDLE_MAX, Observe};
 use crate::tally::Tally;
 use crate::window::Hour;
-use fact::{JobFact, Reading};
+use fact::JobFact;
+use reading::{Judged, Reading};
 
 pub use input::records_for;
 
@@ -106,33 +110,37 @@ pub fn settle(
     set.extend(read.ties.iter().map(Admitted::leaf));
     used.extend(&read.weighed);
     let said = admission.admitted.iter().chain(&read.ties);
-    let keys: BTreeSet<PublisherKey> = said.clone().map(|claim| claim.position.key).collect();
-    let chains: BTreeSet<Digest> = near
-        .iter()
-        .filter(|batch| keys.contains(&batch.header.key))
-        .map(|batch| batch.hash)
-        .collect();
-    let chains = merkle::root(chains.iter().map(|hash| hash.0.as_slice()));
-    let from = said.clone().map(|claim| claim.sealed_ms).min();
-    let to = said.map(|claim| claim.sealed_ms).max();
+    let mut words = Words {
+        asked_ms: BTreeSet::new(),
+        chains: BTreeSet::new(),
+        keys: said.clone().map(|claim| claim.position.key).collect(),
+        reach: reach(hour),
+        sealed_ms: said.map(|claim| claim.sealed_ms).collect(),
+    };
+    for batch in batches.iter().filter(|batch| used.contains(&batch.position())) {
+        words.asked_ms.insert(batch.header.sealed_ms);
+    }
+    let theirs = near.iter().filter(|batch| words.keys.contains(&batch.header.key));
+    words.chains = theirs.map(|batch| batch.hash).collect();
     Settled {
         event_set: EventSet {
             count: u64::try_from(set.len()).unwrap_or(u64::MAX),
             root: merkle::root(set.iter().map(<[u8; 88]>::as_slice)),
             rule: "set-1".to_owned(),
         },
-        standing: authority.standing(
-            &keys,
-            from.unwrap_or(hour.start()),
-            to.unwrap_or(hour.start()),
-            chains,
-        ),
+        standing: authority.standing(&words),
         jobs: read.jobs,
         open: read.open,
         refused: admission.refused,
         tally: read.tally,
         used,
     }
+}
+
+/// The sealing times between which a batch can hold anything that bears on `hour`.
+fn reach(hour: Hour) -> (UnixMillis, UnixMillis) {
+    let furthest = Millis(REACH.0 + EVENT_AGE_MAX.0);
+    (hour.start().minus(furthest), hour.end().plus(furthest))
 }
 
 /// What the claims of some jobs come to.
@@ -189,23 +197,41 @@ fn is_carried(open: &OpenJobs, hour: Hour, counted_ms: UnixMillis, job_id: Optio
 fn read_job<'a>(
     reading: &mut Reading<'a, '_>,
     job_id: JobId,
-    claims: Vec<Admitted<'a>>,
+    mut claims: Vec<Admitted<'a>>,
     coverage: &Coverage,
 ) -> Option<UnixMillis> {
-    let workload = claims.iter().find_map(|claim| claim.event.workload)?;
+    claims.sort_unstable_by_key(Admitted::order);
+    let open_since = stories(&claims)
+        .into_iter()
+        .filter_map(|story| read_story(reading, job_id, story, coverage))
+        .min();
+    reading.close(job_id, &claims);
+    open_since
+}
+
+/// Reads one telling of a job; tells since when it is to be read if it is open at the hour's end.
+fn read_story<'a>(
+    reading: &mut Reading<'a, '_>,
+    job_id: JobId,
+    story: Story<'a>,
+    coverage: &Coverage,
+) -> Option<UnixMillis> {
+    let Story { claims, teller, workload } = story;
     let (hour, observe) = (reading.hour, reading.observe);
     let class = observe.class(workload)?;
-    let mut open_since = None;
-    for episode in Episode::split(claims, class, observe) {
+    let mut open_since: Option<UnixMillis> = None;
+    for episode in Episode::split(claims, teller, class, observe) {
         let bench = Bench { class, coverage, episode: &episode, hour, observe };
-        let judged = tenures(&episode, observe.linger_ms)
-            .into_iter()
-            .map(|tenure| (bench.judge(&tenure), tenure));
-        let judged: Vec<_> = judged.collect();
-        if episode.closes_ms(class, observe) >= hour.end() {
-            open_since = Some(episode.first_ms().max(hour.end().minus(OPEN_MAX)));
+        let judged = tenures(&episode, workload, observe.linger_ms).into_iter().map(|tenure| {
+            let operator = reading.operator(&tenure);
+            Judged { operator, owed: bench.judge(&tenure, operator), tenure }
+        });
+        let judged: Vec<Judged> = judged.collect();
+        if episode.is_open_at(hour.end(), class, observe) {
+            let since = episode.first_ms().max(hour.end().minus(OPEN_MAX));
+            open_since = Some(open_since.map_or(since, |known| known.min(since)));
         }
-        reading.take(job_id, workload, &episode, judged);
+        reading.take(job_id, workload, class, &episode, judged);
     }
     open_since
 }

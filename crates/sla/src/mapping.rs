@@ -4,15 +4,17 @@
 //! recipient. Of the ties within 24 hours on either side the best fitting, then the nearest, holds; none is guessed.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use events::batch::Position;
 use events::body::{Body, Orchestrator};
-use events::event::Event;
+use events::event::{Event, Role};
 use events::identity::{Address, Digest, PublisherKey, ServiceUrl};
 use events::unit::{Millis, UnixMillis};
 
 use crate::admit::Admitted;
 use crate::authority::Authority;
+use crate::join::story::is_gateway_side;
 use crate::opened::Opened;
 use crate::window::Hour;
 
@@ -38,6 +40,13 @@ struct Tie<'a> {
     claim: Admitted<'a>,
     counts: bool,
     names: TieKey,
+}
+
+impl Tie<'_> {
+    /// Of the same words in several batches, those count that were sealed first and may count.
+    fn order(&self) -> (bool, UnixMillis, Position, u16) {
+        (!self.counts, self.claim.sealed_ms, self.claim.position, self.claim.index)
+    }
 }
 
 /// The ties that can hold in an hour, found by signer or by URL.
@@ -68,6 +77,12 @@ pub fn tie_key(key: PublisherKey, event: &Event) -> Option<TieKey> {
     Some(TieKey { key, recipient, signer: orchestrator.signer, url: orchestrator.url.clone() })
 }
 
+/// Whether the speaker may tie names to `recipient`: who sells work may only say who it is itself, or it could hand
+/// its failures to another.
+fn speaks_for_itself(event: &Event, recipient: Address) -> bool {
+    is_gateway_side(event.role) || event.role == Role::Controller || event.reporter == recipient
+}
+
 impl<'a> Mappings<'a> {
     /// The ties among `batches` that can hold in `hour`.
     pub fn of(
@@ -83,11 +98,21 @@ impl<'a> Mappings<'a> {
                 batch.readable().filter(|(opened, _)| reach.contains(&opened.counted_ms))
             {
                 let Some(names) = tie_key(batch.header.key, event) else { continue };
-                let counts =
-                    authority.check_batch(batch).is_ok() && authority.admit(batch, event).is_ok();
+                let counts = speaks_for_itself(event, names.recipient)
+                    && authority.check_batch(batch).is_ok()
+                    && authority.admit(batch, event).is_ok();
                 let tie =
                     Tie { claim: Admitted::of(batch, opened, event), counts, names: names.clone() };
-                by_names.entry(names).or_default().insert((opened.counted_ms, opened.hash), tie);
+                let place = (opened.counted_ms, opened.hash);
+                match by_names.entry(names).or_default().entry(place) {
+                    Entry::Vacant(free) => {
+                        free.insert(tie);
+                    }
+                    Entry::Occupied(mut known) if tie.order() < known.get().order() => {
+                        known.insert(tie);
+                    }
+                    Entry::Occupied(_) => {}
+                }
             }
         }
         let mut mappings = Self::default();
@@ -138,13 +163,12 @@ impl<'a> Mappings<'a> {
     }
 }
 
-/// How well a tie fits, less is better: both names before the signer before the URL, then the nearest, then the
-/// earlier, then the least hash. Nothing for a tie that contradicts the signer or lies out of reach.
-fn rank(
-    tie: &Tie<'_>,
-    seen: &Orchestrator,
-    moment: UnixMillis,
-) -> Option<(u8, u64, UnixMillis, Digest)> {
+/// See [`rank`].
+type Rank = (bool, u8, u64, UnixMillis, Digest);
+
+/// How well a tie fits, less is better: a buyer's word before a seller's, then both names before the signer before the
+/// URL, then the nearest, then the earlier, then the least hash. Nothing for a tie that contradicts the signer or lies out of reach.
+fn rank(tie: &Tie<'_>, seen: &Orchestrator, moment: UnixMillis) -> Option<Rank> {
     let names = &tie.names;
     let signer_fits = seen.signer.is_some() && seen.signer == names.signer;
     let url_fits = seen.url.is_some() && seen.url == names.url;
@@ -155,5 +179,7 @@ fn rank(
         _ => return None,
     };
     let distance = moment.0.abs_diff(tie.claim.counted_ms.0);
-    (distance <= REACH.0).then_some((fit, distance, tie.claim.counted_ms, tie.claim.hash))
+    let is_sellers = tie.claim.event.reporter == names.recipient;
+    let (counted_ms, hash) = (tie.claim.counted_ms, tie.claim.hash);
+    (distance <= REACH.0).then_some((is_sellers, fit, distance, counted_ms, hash))
 }

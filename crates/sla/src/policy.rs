@@ -62,7 +62,7 @@ pub struct Observe {
 pub struct Rule {
     /// The obligations whose pooled share is the score.
     pub obligations: Vec<Obligation>,
-    /// Fewer good and bad ones than this are too little evidence.
+    /// Fewer good, bad and disputed ones than this are too little evidence.
     pub obligations_min: u64,
 }
 

@@ -117,18 +117,18 @@ impl Gathered {
         let is_signed = !self.signed.counts.is_empty();
         let Evidence { counts, sources } = if is_signed { self.signed } else { self.collected };
         let scored = counts.iter().filter(|(obligation, _)| rule.obligations.contains(obligation));
-        let (good, bad) =
-            scored.fold((0, 0), |(good, bad), (_, counts)| (good + counts.good, bad + counts.bad));
-        let missing_to_score = rule.obligations_min.saturating_sub(good + bad);
+        let mut pooled = Counts::default();
+        scored.for_each(|(_, counts)| pooled.merge(counts));
+        let known = known(&pooled);
+        let missing_to_score = rule.obligations_min.saturating_sub(known);
         let (grade, score, reason) = if missing_to_score > 0 {
-            let reason =
-                format!("{} obligations known, {missing_to_score} more to a score", good + bad);
+            let reason = format!("{known} obligations known, {missing_to_score} more to a score");
             (Grade::Insufficient, None, Some(reason))
         } else {
-            (grade(is_signed, sources.len()), Ppm::ratio_floor(good, good + bad), None)
+            (grade(is_signed, sources.len()), share(&pooled), None)
         };
         let indicators = counts.into_iter().map(|(obligation, counts)| Indicator {
-            share: Ppm::ratio_floor(counts.good, counts.good + counts.bad),
+            share: share(&counts),
             counts,
             obligation,
         });
@@ -145,6 +145,17 @@ impl Gathered {
             urls: self.urls.into_iter().collect(),
         }
     }
+}
+
+/// How many obligations came to something. A disputed one did: nobody can say that it was met.
+fn known(counts: &Counts) -> u64 {
+    counts.good.saturating_add(counts.bad).saturating_add(counts.disputed)
+}
+
+/// The share that was good, rounded down. A disputed obligation counts as not met (the lower bound, SCORING section 3):
+/// else whoever failed would gain by claiming otherwise.
+fn share(counts: &Counts) -> Option<Ppm> {
+    Ppm::ratio_floor(counts.good, known(counts))
 }
 
 fn grade(is_signed: bool, sources: usize) -> Grade {

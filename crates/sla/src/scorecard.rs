@@ -47,7 +47,7 @@ pub struct Indicator {
     pub counts: Counts,
     /// What was owed.
     pub obligation: Obligation,
-    /// The share of good among good and bad, rounded down; absent where there is neither.
+    /// The share of good among good, bad and disputed, rounded down; absent where there is none of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<Ppm>,
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use events::event::{Origin, Workload};
 use events::identity::{Address, GatewayName, Model, NodeId, Pipeline, Region, ServiceUrl};
+use events::unit::MAX_JSON_INTEGER;
 use serde::{Deserialize, Serialize};
 
 use crate::histogram::Histogram;
@@ -85,24 +86,24 @@ impl Counts {
     /// Counts one outcome.
     pub fn add(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Good => self.good += 1,
-            Outcome::Bad => self.bad += 1,
-            Outcome::Missing => self.missing += 1,
-            Outcome::Declined => self.declined += 1,
-            Outcome::Disputed => self.disputed += 1,
-            Outcome::Excused(excuse) => *self.excused.entry(excuse).or_default() += 1,
+            Outcome::Good => add(&mut self.good, 1),
+            Outcome::Bad => add(&mut self.bad, 1),
+            Outcome::Missing => add(&mut self.missing, 1),
+            Outcome::Declined => add(&mut self.declined, 1),
+            Outcome::Disputed => add(&mut self.disputed, 1),
+            Outcome::Excused(excuse) => add(self.excused.entry(excuse).or_default(), 1),
         }
     }
 
     /// Counts all of `other`.
     pub fn merge(&mut self, other: &Self) {
-        self.bad += other.bad;
-        self.declined += other.declined;
-        self.disputed += other.disputed;
-        self.good += other.good;
-        self.missing += other.missing;
+        add(&mut self.bad, other.bad);
+        add(&mut self.declined, other.declined);
+        add(&mut self.disputed, other.disputed);
+        add(&mut self.good, other.good);
+        add(&mut self.missing, other.missing);
         for (excuse, count) in &other.excused {
-            *self.excused.entry(*excuse).or_default() += count;
+            add(self.excused.entry(*excuse).or_default(), *count);
         }
     }
 }
@@ -184,7 +185,7 @@ impl Cell {
         {
             Ok(at) => {
                 if let Some(row) = self.contradictions.get_mut(at) {
-                    row.2 += count;
+                    add(&mut row.2, count);
                 }
             }
             Err(at) => self.contradictions.insert(at, (reporter, orchestrator, count)),
@@ -200,7 +201,7 @@ impl Cell {
         }
         self.first_output_ms.merge(&other.first_output_ms);
         self.fps_out_milli.merge(&other.fps_out_milli);
-        self.tenures += other.tenures;
+        add(&mut self.tenures, other.tenures);
     }
 }
 
@@ -232,6 +233,20 @@ pub struct Demand {
     pub unserved: u64,
 }
 
+impl Demand {
+    /// Counts more.
+    pub fn add(&mut self, jobs: u64, served_ms: u64, unserved: u64) {
+        add(&mut self.jobs, jobs);
+        add(&mut self.served_ms, served_ms);
+        add(&mut self.unserved, unserved);
+    }
+}
+
+/// Adds up to what canonical JSON can carry, and stays there: so sums have no order even where they have no room.
+pub(crate) fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more).min(MAX_JSON_INTEGER);
+}
+
 /// One row of a tally as it is written.
 #[derive(Serialize, Deserialize)]
 struct Row<K, V> {
@@ -251,6 +266,14 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// The cell under `key`, a new one where there was none.
+    pub fn cell(&mut self, key: &CellKey) -> &mut Cell {
+        if !self.cells.contains_key(key) {
+            self.cells.insert(key.clone(), Cell::default());
+        }
+        self.cells.get_mut(key).expect("a missing one was just put there")
+    }
+
     /// Counts all of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (key, cell) in &other.cells {
@@ -258,9 +281,7 @@ impl Tally {
         }
         for (key, demand) in &other.demand {
             let sum = self.demand.entry(key.clone()).or_default();
-            sum.jobs += demand.jobs;
-            sum.served_ms += demand.served_ms;
-            sum.unserved += demand.unserved;
+            sum.add(demand.jobs, demand.served_ms, demand.unserved);
         }
     }
 }

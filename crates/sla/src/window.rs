@@ -154,7 +154,7 @@ impl Window {
 
     /// Its hours, first to last.
     pub fn hours(self) -> impl Iterator<Item = Hour> {
-        let first = (self.last.0 + 1).saturating_sub(self.span.hours());
+        let first = self.last.0.saturating_sub(self.span.hours() - 1);
         (first..=self.last.0).map(Hour)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::batch::{Header, Tail, check_link};
+use events::batch::{Header, Position, Tail, check_link};
 use events::identity::PublisherKey;
 use events::unit::UnixMillis;
 
@@ -36,17 +36,12 @@ impl Coverage {
         )
     }
 
-    /// Whether the chain is known without a gap from before `from` to `until` or later.
-    pub fn passes(
-        &self,
-        key: PublisherKey,
-        epoch: u64,
-        from: UnixMillis,
-        until: UnixMillis,
-    ) -> bool {
-        self.0.get(&(key, epoch)).into_iter().flatten().any(|run| {
-            let begins = run.first_seq == 0 || run.first_sealed_ms < from;
-            begins && run.tail.sealed_ms >= until
+    /// Whether the chain of `told` is known without a gap to `until` or later: from the batch at `told` on, or from
+    /// before `from`.
+    pub fn passes(&self, told: Position, from: UnixMillis, until: UnixMillis) -> bool {
+        self.0.get(&(told.key, told.epoch)).into_iter().flatten().any(|run| {
+            let begins = run.first_seq <= told.seq || run.first_sealed_ms < from;
+            begins && run.tail.seq >= told.seq && run.tail.sealed_ms >= until
         })
     }
 }

@@ -1,12 +1,13 @@
 //! The claims about one job, cut where it fell silent: each piece stands for itself.
 //!
-//! A piece ends when nothing was said for the class's idle time, or when what ended it has lingered. What a gateway
-//! says carries the story; what an orchestrator says of itself is kept beside it, as the other side.
+//! A piece ends when its teller said nothing for the class's idle time, or when what ended it has lingered. Work that
+//! is given out again after an end goes on. What an orchestrator says of itself is kept beside, as the other side.
 
-use events::body::Body;
-use events::event::Role;
+use events::body::{Body, Orchestrator, Witness};
 use events::unit::{Millis, UnixMillis};
 
+use super::story::{Side, is_gateway_side};
+use super::tenure::agrees;
 use crate::admit::Admitted;
 use crate::policy::{Class, Observe};
 
@@ -15,28 +16,24 @@ use crate::policy::{Class, Observe};
 pub struct Episode<'a> {
     /// The claims, by time, kind and hash.
     pub claims: Vec<Admitted<'a>>,
-    /// When the gateway's side ended it, if it did.
+    /// When the teller ended it, if that was the last word.
     pub ended_ms: Option<UnixMillis>,
-}
-
-/// Whether the speaker handed the work out, as against did it.
-pub fn is_gateway_side(role: Role) -> bool {
-    matches!(role, Role::Gateway | Role::Collector | Role::Tester)
-}
-
-/// Whether the claim ends its job for the gateway's side.
-fn ends_job(claim: &Admitted<'_>) -> bool {
-    let last_word = matches!(
-        claim.event.body,
-        Body::JobCompleted(_) | Body::JobFailed(_) | Body::SegmentAttempted(_)
-    );
-    last_word && is_gateway_side(claim.event.role)
+    /// Who tells it; nobody where no gateway spoke.
+    pub teller: Option<Side>,
+    /// Who was last given the work.
+    holder: Option<&'a Orchestrator>,
+    /// When the teller last spoke.
+    told_ms: Option<UnixMillis>,
 }
 
 impl<'a> Episode<'a> {
-    /// Cuts the claims about one job into episodes.
-    pub fn split(mut claims: Vec<Admitted<'a>>, class: &Class, observe: &Observe) -> Vec<Self> {
-        claims.sort_unstable_by_key(Admitted::order);
+    /// Cuts the claims about one job, which are in order, into episodes as `teller` tells them.
+    pub fn split(
+        claims: impl IntoIterator<Item = Admitted<'a>>,
+        teller: Option<Side>,
+        class: &Class,
+        observe: &Observe,
+    ) -> Vec<Self> {
         let mut episodes: Vec<Self> = Vec::new();
         for claim in claims {
             match episodes.last_mut() {
@@ -44,7 +41,13 @@ impl<'a> Episode<'a> {
                     open.push(claim)
                 }
                 _ => {
-                    let mut opened = Self { claims: Vec::new(), ended_ms: None };
+                    let mut opened = Self {
+                        claims: Vec::new(),
+                        ended_ms: None,
+                        teller,
+                        holder: None,
+                        told_ms: None,
+                    };
                     opened.push(claim);
                     episodes.push(opened);
                 }
@@ -54,10 +57,35 @@ impl<'a> Episode<'a> {
     }
 
     fn push(&mut self, claim: Admitted<'a>) {
-        if ends_job(&claim) && self.ended_ms.is_none() {
-            self.ended_ms = Some(claim.counted_ms);
+        if self.is_told(&claim) {
+            self.told_ms = Some(claim.counted_ms);
+            self.hear(&claim);
         }
         self.claims.push(claim);
+    }
+
+    /// What a word of the teller means for the job as a whole.
+    fn hear(&mut self, claim: &Admitted<'a>) {
+        let is_over = match &claim.event.body {
+            Body::JobAssigned(said) if said.witness == Witness::Gateway => {
+                self.holder = Some(&said.orchestrator);
+                self.ended_ms = None;
+                false
+            }
+            // A failed attempt of somebody who no longer has the work says nothing about who has it now.
+            Body::JobFailed(said) => {
+                self.holder.is_none_or(|holder| agrees(holder, &said.orchestrator) != Some(false))
+            }
+            Body::JobCompleted(_) | Body::SegmentAttempted(_) => true,
+            _ => false,
+        };
+        if is_over && self.ended_ms.is_none() {
+            self.ended_ms = Some(claim.counted_ms);
+        }
+    }
+
+    fn is_told(&self, claim: &Admitted<'_>) -> bool {
+        self.teller == Some(Side::of(claim))
     }
 
     /// When its first claim counts.
@@ -70,27 +98,37 @@ impl<'a> Episode<'a> {
         self.claims.last().map_or(UnixMillis(0), |claim| claim.counted_ms)
     }
 
+    /// When its teller last spoke; where no teller spoke, its last claim.
+    pub fn told_ms(&self) -> UnixMillis {
+        self.told_ms.unwrap_or(self.last_ms())
+    }
+
     /// The last moment at which a claim would still belong to it.
     pub fn closes_ms(&self, class: &Class, observe: &Observe) -> UnixMillis {
         match self.ended_ms {
             Some(ended_ms) => ended_ms.plus(observe.linger_ms),
-            None => self.last_ms().plus(class.idle_ms),
+            None => self.told_ms().plus(class.idle_ms),
         }
+    }
+
+    /// Whether it may go on, or what it owes may fall due, at `moment` or later.
+    pub fn is_open_at(&self, moment: UnixMillis, class: &Class, observe: &Observe) -> bool {
+        self.closes_ms(class, observe).plus(Millis(1)) >= moment
     }
 
     /// When it ended by silence, as far as `horizon` shows.
     pub fn fell_silent_ms(&self, class: &Class, horizon: UnixMillis) -> Option<UnixMillis> {
-        let silent_ms = self.last_ms().plus(class.idle_ms).plus(Millis(1));
+        let silent_ms = self.told_ms().plus(class.idle_ms).plus(Millis(1));
         (self.ended_ms.is_none() && silent_ms < horizon).then_some(silent_ms)
     }
 
-    /// What the gateway's side said.
-    pub fn gateway_claims(&self) -> impl Iterator<Item = &Admitted<'a>> {
-        self.claims.iter().filter(|claim| is_gateway_side(claim.event.role))
+    /// What its teller said.
+    pub fn told(&self) -> impl DoubleEndedIterator<Item = &Admitted<'a>> {
+        self.claims.iter().filter(|claim| self.is_told(claim))
     }
 
     /// What the orchestrator's side said.
-    pub fn orchestrator_claims(&self) -> impl Iterator<Item = &Admitted<'a>> {
+    pub fn answered(&self) -> impl Iterator<Item = &Admitted<'a>> {
         self.claims.iter().filter(|claim| !is_gateway_side(claim.event.role))
     }
 }

@@ -3,12 +3,13 @@
 //! Each obligation has one due time and belongs to the hour that holds it. A signal that the gateway would have given
 //! is bad for the orchestrator only if the gateway's chain goes on past the due time without it, else it is missing.
 
-use events::body::{Body, Reason};
-use events::unit::{Millis, UnixMillis};
+use events::body::{Body, Orchestrator, Reason};
+use events::identity::Address;
+use events::unit::{MilliFps, Millis, UnixMillis};
 
 use super::coverage::Coverage;
 use super::episode::Episode;
-use super::tenure::{End, How, Tenure};
+use super::tenure::{End, How, Sample, Tenure, agrees};
 use crate::policy::{Class, Observe};
 use crate::tally::{Excuse, Obligation, Outcome};
 use crate::window::Hour;
@@ -39,8 +40,9 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// The obligations of `tenure` that belong to the hour. A tenure nobody else told of owes nothing countable.
-    pub fn judge(&self, tenure: &Tenure) -> Vec<Owed> {
+    /// The obligations of `tenure`, which `operator` answers for, that belong to the hour. A tenure nobody else told of
+    /// owes nothing countable.
+    pub fn judge(&self, tenure: &Tenure, operator: Option<Address>) -> Vec<Owed> {
         if tenure.self_told {
             return Vec::new();
         }
@@ -67,6 +69,15 @@ impl Bench<'_> {
             owed.extend(self.quality(tenure));
         }
         owed.retain(|owed| self.hour.holds(owed.due_ms));
+        for one in &mut owed {
+            let is_output = !matches!(one.obligation, Obligation::Ending | Obligation::Quality);
+            if is_output
+                && one.outcome == Outcome::Bad
+                && self.operator_claims_output(tenure, operator, one.due_ms)
+            {
+                one.outcome = Outcome::Disputed;
+            }
+        }
         owed
     }
 
@@ -91,44 +102,47 @@ impl Bench<'_> {
     ) -> Owed {
         let promised_ms = tenure.start_ms.plus(patience);
         let end = self.end(tenure);
-        let due_ms = end.map_or(promised_ms, |end| end.at_ms.min(promised_ms));
-        let outcome = if came_ms.is_some_and(|came_ms| came_ms <= due_ms) {
+        let over_ms = end.map_or(promised_ms, |end| end.at_ms.min(promised_ms));
+        let outcome = if came_ms.is_some_and(|came_ms| came_ms <= over_ms) {
             Outcome::Good
         } else {
-            let ended = end.filter(|end| end.at_ms <= promised_ms);
-            self.not_delivered(tenure, due_ms, ended)
+            self.not_delivered(tenure, over_ms, end.filter(|end| end.at_ms <= promised_ms))
         };
-        Owed { due_ms, obligation, outcome }
+        // What was told only afterwards belongs to the hour it was told in: the one before never heard of it.
+        Owed { due_ms: over_ms.max(tenure.told_ms), obligation, outcome }
     }
 
-    /// Nothing came by the due time: why, and whose fault that was.
-    fn not_delivered(&self, tenure: &Tenure, due_ms: UnixMillis, ended: Option<End>) -> Outcome {
-        let outcome = match ended.map(|end| end.how) {
+    /// Nothing came in time: why, and whose fault that was.
+    fn not_delivered(&self, tenure: &Tenure, over_ms: UnixMillis, ended: Option<End>) -> Outcome {
+        match ended.map(|end| end.how) {
             Some(How::Completed(_)) => Outcome::Excused(Excuse::UserLeft),
             Some(How::Failed(reason) | How::Swapped(reason)) => charge(reason),
-            Some(How::Silent) | None => self.silence(tenure, due_ms),
-        };
-        let contradicted = outcome == Outcome::Bad && self.orchestrator_claims_output(due_ms);
-        if contradicted { Outcome::Disputed } else { outcome }
+            Some(How::Silent) | None => self.silence(tenure, over_ms),
+        }
     }
 
-    fn silence(&self, tenure: &Tenure, due_ms: UnixMillis) -> Outcome {
-        let (key, epoch) = tenure.chain;
+    fn silence(&self, tenure: &Tenure, until_ms: UnixMillis) -> Outcome {
         let from = tenure.start_ms.max(self.hour.start());
-        let covered = self.coverage.passes(key, epoch, from, due_ms.plus(self.observe.grace_ms));
-        if covered { Outcome::Bad } else { Outcome::Missing }
+        let until = until_ms.plus(self.observe.grace_ms);
+        if self.coverage.passes(tenure.told, from, until) { Outcome::Bad } else { Outcome::Missing }
     }
 
-    fn orchestrator_claims_output(&self, due_ms: UnixMillis) -> bool {
-        self.episode.orchestrator_claims().filter(|claim| claim.counted_ms <= due_ms).any(|claim| {
-            match &claim.event.body {
-                Body::JobFirstOutput(_) | Body::JobPlayable(_) => true,
-                Body::JobCompleted(said) => said.reason.is_none(),
-                Body::SegmentAttempted(said) => said.success,
-                Body::StreamStatus(said) => said.fps_out.is_some_and(|fps| fps.0 > 0),
-                _ => false,
-            }
-        })
+    /// Whether the operator itself says that output came. Where no mapping tells who that is, anybody may be it who
+    /// names the same orchestrator.
+    fn operator_claims_output(
+        &self,
+        tenure: &Tenure,
+        operator: Option<Address>,
+        due_ms: UnixMillis,
+    ) -> bool {
+        let since = |at_ms: UnixMillis| tenure.start_ms <= at_ms && at_ms <= due_ms;
+        let answered = self.episode.answered().filter(|claim| since(claim.counted_ms));
+        answered.filter_map(|claim| output_of(&claim.event.body).map(|seen| (claim, seen))).any(
+            |(claim, seen)| match operator {
+                Some(operator) => claim.event.reporter == operator,
+                None => agrees(&tenure.orchestrator, seen) == Some(true),
+            },
+        )
     }
 
     /// The first output within the objective; a segment within the time it plays.
@@ -170,22 +184,29 @@ impl Bench<'_> {
         let after = self.class.quality_after_ms?;
         let from_ms = tenure.start_ms.max(self.hour.start());
         let last_ms = self.hour.end().minus(Millis(1));
-        let due_ms = self.end(tenure).map_or(last_ms, |end| end.at_ms.min(last_ms));
+        // Nobody owes frames for the time in which nobody spoke: a session that fell silent lived to its last word.
+        let lived_ms = self.end(tenure).map_or(last_ms, |end| match end.how {
+            How::Silent => self.episode.told_ms(),
+            _ => end.at_ms,
+        });
+        let due_ms = lived_ms.min(last_ms);
         if due_ms.since(from_ms)? < after {
             return None;
         }
-        let samples = tenure
-            .samples
-            .iter()
-            .filter(|sample| from_ms <= sample.at_ms && sample.at_ms <= due_ms);
-        let verdicts: Vec<bool> = samples
-            .filter_map(|sample| self.reaches(sample.fps_in?.0, sample.fps_out?.0))
-            .collect();
-        let good = verdicts.iter().filter(|reached| **reached).count();
-        let outcome = match verdicts.len() {
-            0 => self.silence(tenure, due_ms),
-            all if 2 * good >= all => Outcome::Good,
-            _ => Outcome::Bad,
+        let heard = |sample: &&Sample| from_ms <= sample.at_ms && sample.at_ms <= due_ms;
+        let samples = || tenure.samples.iter().filter(heard);
+        let verdicts =
+            samples().filter_map(|sample| self.reaches(sample.fps_in?.0, sample.fps_out?.0));
+        let (good, all) = verdicts
+            .fold((0u64, 0u64), |(good, all), reached| (good + u64::from(reached), all + 1));
+        let outcome = if all > 0 {
+            if 2 * good >= all { Outcome::Good } else { Outcome::Bad }
+        } else if samples().any(|sample| sample.fps_in == Some(MilliFps(0))) {
+            Outcome::Excused(Excuse::InputFailed)
+        } else if samples().next().is_some() {
+            Outcome::Missing
+        } else {
+            self.silence(tenure, due_ms)
         };
         Some(Owed { due_ms, obligation: Obligation::Quality, outcome })
     }
@@ -196,6 +217,20 @@ impl Bench<'_> {
         let possible = fps_in.min(self.class.fps_target_milli.map_or(u32::MAX, |target| target.0));
         let needed = u64::from(possible) * u64::from(share.0);
         (fps_in > 0).then_some(u64::from(fps_out) * 1_000_000 >= needed)
+    }
+}
+
+/// Whose output the words tell of, if they tell of any.
+fn output_of(body: &Body) -> Option<&Orchestrator> {
+    match body {
+        Body::JobFirstOutput(said) => Some(&said.orchestrator),
+        Body::JobPlayable(said) => Some(&said.orchestrator),
+        Body::JobCompleted(said) => said.reason.is_none().then_some(&said.orchestrator),
+        Body::SegmentAttempted(said) => said.success.then_some(&said.orchestrator),
+        Body::StreamStatus(said) => {
+            said.fps_out.is_some_and(|fps| fps.0 > 0).then_some(&said.orchestrator)
+        }
+        _ => None,
     }
 }
 

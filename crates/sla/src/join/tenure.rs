@@ -3,9 +3,10 @@
 //! What happens is charged to the tenure it happened in. A swap ends the tenure of the orchestrator that was left; the
 //! one that takes over starts its own. Words about an orchestrator that was just left open no new tenure.
 
-use events::body::job::SegmentAttempted;
+use events::batch::Position;
+use events::body::job::{Completed, SegmentAttempted};
 use events::body::{Body, Orchestrator, Reason, Witness};
-use events::identity::PublisherKey;
+use events::event::Workload;
 use events::unit::{MilliFps, Millis, UnixMillis};
 
 use super::episode::Episode;
@@ -47,8 +48,6 @@ pub struct Sample {
 /// One orchestrator's time with a job.
 #[derive(Debug, Clone)]
 pub struct Tenure {
-    /// The chain of the claim that opened it: whose silence counts.
-    pub chain: (PublisherKey, u64),
     /// How it ended, if it did.
     pub end: Option<End>,
     /// When the first output came.
@@ -67,27 +66,37 @@ pub struct Tenure {
     pub start_seen: bool,
     /// Whether nobody but the orchestrator's own side told of it.
     pub self_told: bool,
+    /// The batch of the claim that opened it: from there on the silence of its chain counts.
+    pub told: Position,
+    /// When that claim counts; later than the start where an answer told how long it took.
+    pub told_ms: UnixMillis,
 }
 
-/// Whether two sightings are of one orchestrator: by URL where both have one, else by address.
-pub fn is_same(one: &Orchestrator, other: &Orchestrator) -> bool {
+/// Whether two sightings are of one orchestrator: by URL where both have one, else by address; unknown where they
+/// have no kind of name in common.
+pub fn agrees(one: &Orchestrator, other: &Orchestrator) -> Option<bool> {
     fn agree<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> Option<bool> {
         Some(one.as_ref()? == other.as_ref()?)
     }
     agree(&one.url, &other.url)
         .or_else(|| agree(&one.signer, &other.signer))
         .or_else(|| agree(&one.recipient, &other.recipient))
-        .unwrap_or(false)
 }
 
-/// The tenures of an episode, in order: by the gateway's word, or by the orchestrator's own where no gateway spoke.
-pub fn tenures(episode: &Episode<'_>, linger_ms: Millis) -> Vec<Tenure> {
-    let mut story = Story { tenures: Vec::new(), linger_ms };
-    for claim in episode.gateway_claims() {
+fn is_same(one: &Orchestrator, other: &Orchestrator) -> bool {
+    agrees(one, other) == Some(true)
+}
+
+/// The tenures of an episode, in order: by its teller's word, or by the orchestrator's own where nobody told of any.
+pub fn tenures(episode: &Episode<'_>, workload: Workload, linger_ms: Millis) -> Vec<Tenure> {
+    let is_request = !is_streaming(workload);
+    let mut story = Story { tenures: Vec::new(), is_over: false, is_request, linger_ms };
+    for claim in episode.told() {
         story.hear(claim);
     }
     if story.tenures.is_empty() {
-        for claim in episode.orchestrator_claims() {
+        story.is_over = false;
+        for claim in episode.answered() {
             story.hear(claim);
         }
         for tenure in &mut story.tenures {
@@ -100,6 +109,9 @@ pub fn tenures(episode: &Episode<'_>, linger_ms: Millis) -> Vec<Tenure> {
 /// The tenures so far.
 struct Story {
     tenures: Vec<Tenure>,
+    /// Whether the job has ended and was not given out again.
+    is_over: bool,
+    is_request: bool,
     linger_ms: Millis,
 }
 
@@ -131,19 +143,10 @@ impl Story {
             }
             Body::JobSwapped(said) => self.swap(claim, &said.orchestrator, said.reason),
             Body::JobFailed(said) => {
-                self.end(claim, &said.orchestrator, said.duration_ms, How::Failed(said.reason))
+                let how = How::Failed(said.reason);
+                self.end(claim, &said.orchestrator, said.duration_ms, how);
             }
-            Body::JobCompleted(said) => {
-                self.end(claim, &said.orchestrator, said.duration_ms, How::Completed(said.reason));
-                let first_token = said.tokens.and_then(|tokens| tokens.ttft_ms);
-                if let (None, Some(tenure)) = (said.reason, self.tenures.last_mut()) {
-                    let answered = first_token.map_or(at_ms, |ttft| tenure.start_ms.plus(ttft));
-                    tenure.saw_first_output(answered.min(at_ms));
-                    if claim.event.workload.is_some_and(|workload| !is_streaming(workload)) {
-                        tenure.saw_output(at_ms);
-                    }
-                }
-            }
+            Body::JobCompleted(said) => self.complete(claim, said),
             Body::SegmentAttempted(said) => self.attempt(claim, said),
             _ => {}
         }
@@ -157,23 +160,24 @@ impl Story {
         is_assignment: bool,
     ) -> Option<&mut Tenure> {
         if seen.is_nobody() {
-            return self.tenures.last_mut().filter(|tenure| tenure.end.is_none());
+            return self.running();
         }
-        let at_ms = claim.counted_ms;
-        let is_open = self
-            .tenures
-            .last()
-            .is_some_and(|last| last.end.is_none() && is_same(&last.orchestrator, seen));
-        if !is_open {
-            if !is_assignment && self.was_just_left(seen, at_ms) {
+        if self.running().is_none_or(|tenure| agrees(&tenure.orchestrator, seen) == Some(false)) {
+            let is_straggler = self.is_over || self.was_just_left(seen, claim.counted_ms);
+            if is_straggler && !is_assignment {
                 return None;
             }
-            self.close(at_ms, How::Swapped(Reason::Unknown));
-            self.open(claim, seen, at_ms);
+            self.close(claim.counted_ms, How::Swapped(Reason::Unknown));
+            self.open(claim, seen, claim.counted_ms);
+            self.is_over = false;
         }
         let tenure = self.tenures.last_mut()?;
         tenure.learn(seen);
         Some(tenure)
+    }
+
+    fn running(&mut self) -> Option<&mut Tenure> {
+        self.tenures.last_mut().filter(|tenure| tenure.end.is_none())
     }
 
     fn was_just_left(&self, seen: &Orchestrator, at_ms: UnixMillis) -> bool {
@@ -184,7 +188,6 @@ impl Story {
     fn open(&mut self, claim: &Admitted<'_>, seen: &Orchestrator, start_ms: UnixMillis) {
         let start_seen = !matches!(claim.event.body, Body::StreamStatus(_) | Body::JobSwapped(_));
         self.tenures.push(Tenure {
-            chain: (claim.position.key, claim.position.epoch),
             end: None,
             first_output_ms: None,
             output_ms: None,
@@ -194,12 +197,14 @@ impl Story {
             start_ms,
             start_seen,
             self_told: false,
+            told: claim.position,
+            told_ms: claim.counted_ms,
         });
     }
 
     /// Ends the open tenure, if there is one.
     fn close(&mut self, at_ms: UnixMillis, how: How) {
-        if let Some(open) = self.tenures.last_mut().filter(|tenure| tenure.end.is_none()) {
+        if let Some(open) = self.running() {
             open.end = Some(End { at_ms, how });
         }
     }
@@ -207,43 +212,89 @@ impl Story {
     /// A swap names the orchestrator that was left, which may never have been seen before.
     fn swap(&mut self, claim: &Admitted<'_>, left: &Orchestrator, reason: Reason) {
         let at_ms = claim.counted_ms;
+        let names_running =
+            self.running().is_some_and(|tenure| agrees(&tenure.orchestrator, left) != Some(false));
         let is_known = self.tenures.iter().any(|tenure| is_same(&tenure.orchestrator, left));
-        let is_open = self
-            .tenures
-            .last()
-            .is_some_and(|last| last.end.is_none() && is_same(&last.orchestrator, left));
-        if !is_known && !left.is_nobody() {
+        if names_running || left.is_nobody() {
+            self.close(at_ms, How::Swapped(reason));
+        } else if is_known {
+            self.explain(left, at_ms, How::Swapped(reason));
+        } else {
             self.close(at_ms, How::Swapped(Reason::Unknown));
             self.open(claim, left, at_ms);
-        }
-        if is_open || !is_known {
             self.close(at_ms, How::Swapped(reason));
         }
     }
 
-    /// The end of a job; a request that tells of itself only now began as long ago as it took.
-    fn end(&mut self, claim: &Admitted<'_>, seen: &Orchestrator, took: Option<Millis>, how: How) {
-        let at_ms = claim.counted_ms;
-        let is_open = self.tenures.last().is_some_and(|last| {
-            last.end.is_none() && (seen.is_nobody() || is_same(&last.orchestrator, seen))
-        });
-        if !is_open && !seen.is_nobody() {
-            if self.was_just_left(seen, at_ms) {
-                return;
-            }
-            let start_ms = at_ms.minus(took.unwrap_or(Millis(0)));
-            self.close(at_ms, How::Swapped(Reason::Unknown));
-            self.open(claim, seen, start_ms);
+    /// The reason of an end that was only concluded from another's beginning, told shortly after it.
+    fn explain(&mut self, left: &Orchestrator, at_ms: UnixMillis, how: How) {
+        let linger_ms = self.linger_ms;
+        let mut ends =
+            self.tenures.iter_mut().rev().filter(|tenure| is_same(&tenure.orchestrator, left));
+        let end = ends.next().and_then(|tenure| tenure.end.as_mut());
+        let concluded = End { how: How::Swapped(Reason::Unknown), at_ms };
+        if let Some(end) =
+            end.filter(|end| end.how == concluded.how && at_ms <= end.at_ms.plus(linger_ms))
+        {
+            end.how = how;
         }
-        if let Some(tenure) = self.tenures.last_mut() {
-            tenure.learn(seen);
+    }
+
+    /// The end of a job or attempt; one that is told of only now began as long ago as it took.
+    ///
+    /// Gives the tenure that ended by it.
+    fn end(
+        &mut self,
+        claim: &Admitted<'_>,
+        seen: &Orchestrator,
+        took: Option<Millis>,
+        how: How,
+    ) -> Option<&mut Tenure> {
+        let at_ms = claim.counted_ms;
+        let names_running = self.running().is_some_and(|tenure| {
+            seen.is_nobody() || agrees(&tenure.orchestrator, seen) != Some(false)
+        });
+        if !names_running {
+            if seen.is_nobody() {
+                self.is_over = true;
+                return None;
+            }
+            if self.was_just_left(seen, at_ms) {
+                self.explain(seen, at_ms, how);
+                return None;
+            }
+            self.close(at_ms, How::Swapped(Reason::Unknown));
+            self.open(claim, seen, at_ms.minus(took.unwrap_or(Millis(0))));
         }
         self.close(at_ms, how);
+        self.is_over = true;
+        let tenure = self.tenures.last_mut()?;
+        tenure.learn(seen);
+        Some(tenure)
+    }
+
+    /// The end of the whole job. Of a request it is the answer; of a session it says nothing about output.
+    fn complete(&mut self, claim: &Admitted<'_>, said: &Completed) {
+        let at_ms = claim.counted_ms;
+        let how = How::Completed(said.reason);
+        let answers = self.is_request && said.reason.is_none();
+        let ended = self.end(claim, &said.orchestrator, said.duration_ms, how);
+        if let Some(tenure) = ended.filter(|_| answers) {
+            let first_token = said.tokens.and_then(|tokens| tokens.ttft_ms);
+            let first_ms = first_token.map_or(at_ms, |ttft| tenure.start_ms.plus(ttft));
+            tenure.saw_first_output(first_ms.min(at_ms));
+            tenure.saw_output(at_ms);
+        }
+        self.is_over = true;
     }
 
     fn attempt(&mut self, claim: &Admitted<'_>, said: &SegmentAttempted) {
         let at_ms = claim.counted_ms;
-        if self.was_just_left(&said.orchestrator, at_ms) {
+        let mut known = self.tenures.iter().filter_map(|tenure| tenure.segment.as_ref());
+        let is_told = known.any(|known| {
+            known.attempt == said.attempt && is_same(&known.orchestrator, &said.orchestrator)
+        });
+        if is_told {
             return;
         }
         self.open(claim, &said.orchestrator, at_ms.minus(said.latency_ms.unwrap_or(Millis(0))));
@@ -264,8 +315,7 @@ impl Story {
 }
 
 /// Whether a workload is a session with statuses, as against one answer.
-pub fn is_streaming(workload: events::event::Workload) -> bool {
-    use events::event::Workload;
+pub fn is_streaming(workload: Workload) -> bool {
     matches!(workload, Workload::LiveVideo | Workload::LiveRunner)
 }
 

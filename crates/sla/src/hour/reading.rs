@@ -1,0 +1,263 @@
+//! Reading the jobs of an hour one by one into facts and counts.
+//!
+//! Each job adds its own counts and nothing else, so that tallies of disjoint jobs add up.
+
+use std::collections::BTreeSet;
+
+use events::batch::Position;
+use events::body::{Body, Orchestrator};
+use events::event::{Event, Origin, Role, Workload};
+use events::identity::{Address, JobId, NodeId, Region};
+use events::unit::UnixMillis;
+
+use super::fact::{JobFact, TenureFact, state};
+use crate::admit::Admitted;
+use crate::join::episode::Episode;
+use crate::join::obligation::Owed;
+use crate::join::story::Side;
+use crate::join::tenure::Tenure;
+use crate::mapping::Mappings;
+use crate::policy::{Class, Observe};
+use crate::tally::{Cell, CellKey, DemandKey, Outcome, Subject, Tally, WorkClass, add};
+use crate::window::Hour;
+
+/// The jobs read so far and what they add up to.
+pub struct Reading<'a, 'b> {
+    /// The hour.
+    pub hour: Hour,
+    /// The jobs.
+    pub jobs: Vec<JobFact>,
+    mappings: &'b Mappings<'a>,
+    /// What is measured.
+    pub observe: &'b Observe,
+    /// The counts.
+    pub tally: Tally,
+    /// The mapping claims that held.
+    pub ties: Vec<Admitted<'a>>,
+    /// The batches of all mapping claims that were weighed.
+    pub weighed: BTreeSet<Position>,
+}
+
+/// A tenure, who answers for it, and what it owes in the hour.
+pub struct Judged {
+    /// Who answers for it.
+    pub operator: Option<Address>,
+    /// What it owes.
+    pub owed: Vec<Owed>,
+    /// The tenure.
+    pub tenure: Tenure,
+}
+
+impl<'a, 'b> Reading<'a, 'b> {
+    /// Nothing read yet.
+    pub fn new(hour: Hour, observe: &'b Observe, mappings: &'b Mappings<'a>) -> Self {
+        Self {
+            hour,
+            jobs: Vec::new(),
+            mappings,
+            observe,
+            tally: Tally::default(),
+            ties: Vec::new(),
+            weighed: BTreeSet::new(),
+        }
+    }
+
+    /// Who answers for a tenure.
+    pub fn operator(&mut self, tenure: &Tenure) -> Option<Address> {
+        // An orchestrator is whoever it is while the hour charges it, not whoever it was when a long job began.
+        let moment = tenure.start_ms.max(self.hour.start());
+        let resolved = self.mappings.resolve(&tenure.orchestrator, moment);
+        self.weighed.extend(self.mappings.weighed(&tenure.orchestrator));
+        self.ties.extend(resolved.and_then(|resolved| resolved.tie));
+        resolved.map(|resolved| resolved.operator)
+    }
+
+    /// Takes one episode of a job with its judged tenures.
+    pub fn take(
+        &mut self,
+        job_id: JobId,
+        workload: Workload,
+        class: &Class,
+        episode: &Episode<'a>,
+        judged: Vec<Judged>,
+    ) {
+        let about = About::of(workload, episode);
+        self.count_demand(&about, episode, &judged);
+        let mut tenures = Vec::with_capacity(judged.len());
+        for Judged { operator, owed, tenure } in judged {
+            self.count_tenure(&about, operator, &owed, &tenure);
+            tenures.push(TenureFact::of(operator, owed, tenure));
+        }
+        let is_told = episode.told().next().is_some();
+        let fact = JobFact {
+            batches: Vec::new(),
+            claims: 0,
+            class: about.class,
+            first_ms: episode.first_ms(),
+            job_id,
+            last_ms: episode.last_ms(),
+            origin: about.origin,
+            region: about.region,
+            reporters: Vec::new(),
+            requested_ms: about.requested_ms,
+            state: state(episode, &tenures, self.hour, class),
+            tenures,
+        };
+        match self.jobs.last_mut().filter(|last| last.job_id == job_id) {
+            // Words beside the story change nothing in how it stands.
+            Some(last) if !is_told => last.append(JobFact { state: last.state, ..fact }),
+            Some(last) => last.append(fact),
+            None => self.jobs.push(fact),
+        }
+    }
+
+    /// Ends the reading of a job: everything that was said of it, whoever told its story.
+    pub fn close(&mut self, job_id: JobId, claims: &[Admitted<'a>]) {
+        let Some(fact) = self.jobs.last_mut().filter(|last| last.job_id == job_id) else { return };
+        let batches: BTreeSet<Position> = claims.iter().map(|claim| claim.position).collect();
+        let reporters: BTreeSet<Address> =
+            claims.iter().map(|claim| claim.event.reporter).collect();
+        fact.batches = batches.into_iter().collect();
+        fact.claims = u64::try_from(claims.len()).unwrap_or(u64::MAX);
+        fact.first_ms = claims.first().map_or(fact.first_ms, |claim| claim.counted_ms);
+        fact.last_ms = claims.last().map_or(fact.last_ms, |claim| claim.counted_ms);
+        fact.reporters = reporters.into_iter().collect();
+    }
+
+    fn count_demand(&mut self, about: &About, episode: &Episode<'_>, judged: &[Judged]) {
+        let Some(first) = episode.told().next() else { return };
+        let mut unserved =
+            episode.told().filter(|claim| matches!(claim.event.body, Body::JobUnserved(_)));
+        let was_unserved = unserved.next().is_some_and(|claim| self.hour.holds(claim.counted_ms));
+        let served = judged.iter().map(|judged| self.served_ms(episode, &judged.tenure)).sum();
+        let key = DemandKey {
+            class: about.class.clone(),
+            gateway: first.event.gateway.clone(),
+            origin: about.origin,
+            region: about.region.clone(),
+            reporter: first.event.reporter,
+        };
+        let nobody_served = judged.iter().all(|judged| judged.tenure.output_ms.is_none());
+        self.tally.demand.entry(key).or_default().add(
+            u64::from(self.hour.holds(first.counted_ms)),
+            served,
+            u64::from(was_unserved && nobody_served),
+        );
+    }
+
+    /// How much of a tenure lies in the hour, as far as its teller spoke of it.
+    fn served_ms(&self, episode: &Episode<'_>, tenure: &Tenure) -> u64 {
+        if tenure.self_told {
+            return 0;
+        }
+        let end_ms = tenure.end.map_or(episode.told_ms(), |end| end.at_ms).min(self.hour.end());
+        end_ms.since(tenure.start_ms.max(self.hour.start())).map_or(0, |span| span.0)
+    }
+
+    fn count_tenure(
+        &mut self,
+        about: &About,
+        operator: Option<Address>,
+        owed: &[Owed],
+        tenure: &Tenure,
+    ) {
+        if tenure.self_told {
+            return;
+        }
+        let (hour, block_ms) = (self.hour, self.observe.block_ms.0.max(1));
+        let mut key = CellKey {
+            block: 0,
+            class: about.class.clone(),
+            collected: about.collected,
+            origin: about.origin,
+            region: about.region.clone(),
+            reporters: about.sources(operator),
+            subject: about.subject(operator, &tenure.orchestrator),
+        };
+        let mut cells = |moment: UnixMillis, change: &mut dyn FnMut(&mut Cell)| {
+            key.block = moment.0 / block_ms;
+            change(self.tally.cell(&key));
+        };
+        for one in owed {
+            cells(one.due_ms, &mut |cell| {
+                cell.obligations.entry(one.obligation).or_default().add(one.outcome);
+                if let (Outcome::Disputed, Some(orchestrator)) = (one.outcome, operator) {
+                    let sources = about.sources(operator);
+                    sources.into_iter().for_each(|from| cell.contradict(from, orchestrator, 1));
+                }
+            });
+        }
+        if hour.holds(tenure.told_ms) {
+            let came_ms = tenure.first_output_ms;
+            let waited = came_ms.and_then(|came_ms| came_ms.since(tenure.start_ms));
+            cells(tenure.told_ms, &mut |cell| {
+                add(&mut cell.tenures, 1);
+                waited.iter().for_each(|waited| cell.first_output_ms.add(waited.0));
+            });
+        }
+        for sample in tenure.samples.iter().filter(|sample| hour.holds(sample.at_ms)) {
+            if let Some(fps) = sample.fps_out {
+                cells(sample.at_ms, &mut |cell| cell.fps_out_milli.add(u64::from(fps.0)));
+            }
+        }
+    }
+}
+
+/// What an episode is about, and who told of it.
+struct About {
+    class: WorkClass,
+    collected: bool,
+    node: Option<(Address, NodeId)>,
+    origin: Origin,
+    region: Option<Region>,
+    requested_ms: Option<UnixMillis>,
+    /// Who spoke for the gateway's side.
+    sources: BTreeSet<Address>,
+}
+
+impl About {
+    fn of(workload: Workload, episode: &Episode<'_>) -> Self {
+        fn known<'a, T: Clone + 'a>(
+            episode: &'a Episode<'_>,
+            pick: impl Fn(&'a Event) -> Option<&'a T>,
+        ) -> Option<T> {
+            let told = episode.told().chain(episode.answered());
+            told.map(|claim| claim.event).find_map(pick).cloned()
+        }
+        let requested =
+            episode.told().find(|claim| matches!(claim.event.body, Body::JobRequested(_)));
+        let spoke =
+            episode.answered().next().map(|claim| (claim.event.reporter, claim.event.node.clone()));
+        let testers = episode.claims.iter().map(Side::of).filter(|side| side.role == Role::Tester);
+        let testers: BTreeSet<Address> = testers.map(|side| side.reporter).collect();
+        let teller = episode.teller.map(|teller| teller.reporter);
+        Self {
+            class: WorkClass {
+                model: known(episode, |event| event.model.as_ref()),
+                pipeline: known(episode, |event| event.pipeline.as_ref()),
+                workload,
+            },
+            collected: episode.teller.is_some_and(|teller| teller.role == Role::Collector),
+            node: spoke,
+            origin: if testers.is_empty() { Origin::Organic } else { Origin::Probe },
+            region: known(episode, |event| event.region.as_ref()),
+            requested_ms: requested.map(|claim| claim.counted_ms),
+            sources: testers.into_iter().chain(teller).collect(),
+        }
+    }
+
+    /// Those whose word about `operator` counts: everybody on the gateway's side but the operator itself.
+    fn sources(&self, operator: Option<Address>) -> Vec<Address> {
+        self.sources.iter().copied().filter(|reporter| Some(*reporter) != operator).collect()
+    }
+
+    fn subject(&self, operator: Option<Address>, seen: &Orchestrator) -> Subject {
+        let own_node = self.node.as_ref().filter(|(speaker, _)| Some(*speaker) == operator);
+        Subject {
+            node: own_node.map(|(_, node)| node.clone()),
+            operator,
+            signer: if operator.is_none() { seen.signer } else { None },
+            url: seen.url.clone(),
+        }
+    }
+}
