@@ -1,0 +1,348 @@
+//! The command line: its verbs, their flags, and what `--help` teaches. It decides nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use events::event::Network;
+use events::unit::UnixMillis;
+use sla::window::Window;
+
+use crate::config::Flag;
+
+/// Service levels of a decentralized compute network that anyone can recompute.
+///
+/// Nodes sign what they saw, a ledger keeps it, every hour settles to a scorecard, and `naap verify` makes any
+/// scorecard again from published files.
+///
+/// Begin with `naap dev --simulate`, then open the address it prints.
+#[derive(Debug, Parser)]
+#[command(
+    name = "naap",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Line {
+    /// The configuration; without it ./naap.toml, if there is one. `naap config` prints what is in force.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What is written to standard error: error, warn, info, debug, trace, or directives such as warn,naap=debug.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What naap can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Runs every role in one process: hears gateways, keeps, settles, serves.
+    ///
+    /// The folder is made at the first start, with keys for an operator, a controller and a collector, and with trust
+    /// files that name them. Stop it with Ctrl-C: what is under way is finished first.
+    ///
+    /// Example: naap dev --data data --simulate
+    ///
+    /// Then start a gateway on this host with -monitor -kafkaBootstrapServers 127.0.0.1:9092 -kafkaGatewayTopic naap.
+    #[command(verbatim_doc_comment)]
+    Dev(Dev),
+    /// Runs the publisher alone, beside a gateway: hears it, signs, sends to a peer, and serves what gaps ask for.
+    ///
+    /// Example: naap publish --data data --to https://naap.example
+    #[command(verbatim_doc_comment)]
+    Publish(Publish),
+    /// Takes signed batches from publishers over HTTP, keeps them, repairs gaps from peers, and settles.
+    ///
+    /// The API is served by the same process.
+    ///
+    /// Example: naap ingest --data data --listen 127.0.0.1:8090 --peer https://other.example
+    #[command(verbatim_doc_comment)]
+    Ingest(Ingest),
+    /// Serves the API over what a folder holds, beside the process that writes there or alone. Writes nothing.
+    ///
+    /// Example: naap serve --data data --listen 127.0.0.1:8091
+    #[command(verbatim_doc_comment)]
+    Serve(Serve),
+    /// Reads captures of gateway events, signs them as this folder's collector, and settles the hours they touch.
+    ///
+    /// A file may be a JSON list of envelopes or of {..., "value": envelope}, or lines of either, plain, gzip or zstd;
+    /// or what a gateway's /getNetworkCapabilities answered, which carries no time: say when it was with --at.
+    /// Files are read as they are; a bad item is counted under its code and never the end. Reading a file again changes
+    /// nothing. A folder in which another process writes is refused.
+    ///
+    /// Example: naap import --data data --at 2026-01-08T21:50:00Z events.json capabilities.json
+    #[command(verbatim_doc_comment)]
+    Import(Import),
+    /// Writes what the scorecard of an hour rests on as plain files.
+    ///
+    /// manifest.json, scorecard.json, policy.toml, trust.json, context.json and batches.ndjson: everything that
+    /// `naap verify` needs, and nothing that was not public.
+    ///
+    /// Example: naap export --data data --window 2026-01-08T21Z --out hour
+    #[command(verbatim_doc_comment)]
+    Export(Export),
+    /// Makes a scorecard again from an export and compares, to the last byte.
+    ///
+    /// Exit code 0 and one line when every digest agrees, 1 and the first divergence when not, 2 when it could not be
+    /// checked. A URL is that of an export on somebody's naap.
+    ///
+    /// Example: naap verify hour
+    /// Example: naap verify https://naap.example/v1/exports/2026-01-08T21Z
+    #[command(verbatim_doc_comment)]
+    Verify(Verify),
+    /// Prints the configuration in force, each value with where it comes from, or checks a file.
+    ///
+    /// Example: naap config
+    /// Example: naap config --defaults > naap.toml
+    /// Example: naap config --check naap.toml
+    #[command(verbatim_doc_comment)]
+    Config(Configuration),
+}
+
+/// The folder that holds everything of an instance.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// The folder that holds everything of this instance.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// The flags of `dev`.
+#[derive(Debug, Args)]
+pub struct Dev {
+    #[command(flatten)]
+    data: Data,
+    /// Where the API answers; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where gateways send their events; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    kafka: Option<SocketAddr>,
+    /// Where envelopes are taken by HTTP; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    intake: Option<SocketAddr>,
+    /// Lets a simulated network play along, as network `simulation`.
+    #[arg(long, overrides_with = "no_simulate")]
+    simulate: bool,
+    /// Simulates nothing.
+    #[arg(long, action = ArgAction::SetTrue)]
+    no_simulate: bool,
+    /// Which simulated network: the same seed makes the same nodes.
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// How many hours of the past are simulated at the first start.
+    #[arg(long, value_name = "HOURS")]
+    past_hours: Option<u16>,
+}
+
+/// The flags of `publish`.
+#[derive(Debug, Args)]
+pub struct Publish {
+    #[command(flatten)]
+    data: Data,
+    /// The peer to send to, by base URL.
+    #[arg(long, value_name = "URL")]
+    to: Vec<String>,
+    /// Where peers ask for what they miss; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where gateways send their events; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    kafka: Option<SocketAddr>,
+    /// Where envelopes are taken by HTTP; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    intake: Option<SocketAddr>,
+}
+
+/// The flags of `ingest`.
+#[derive(Debug, Args)]
+pub struct Ingest {
+    #[command(flatten)]
+    data: Data,
+    /// Where publishers send to and the API answers; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// A peer that gaps are repaired from, by base URL.
+    #[arg(long, value_name = "URL")]
+    peer: Vec<String>,
+}
+
+/// The flags of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// Where the API answers; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// The flags of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    data: Data,
+    /// When capability dumps were taken, such as 2026-01-08T21:50:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<UnixMillis>,
+    /// The network that the files are of.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// The flags of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    data: Data,
+    /// The hour, such as 2026-01-08T21Z.
+    #[arg(long)]
+    pub window: Window,
+    /// The network; without it the configured one.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// The revision; without it the latest.
+    #[arg(long)]
+    pub revision: Option<u32>,
+    /// The folder to write: a new or empty one.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+}
+
+/// The flags of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A folder that `naap export` wrote, or the URL of an export.
+    #[arg(value_name = "FOLDER_OR_URL")]
+    pub target: String,
+    /// Lets the URL be on this machine, also without TLS.
+    #[arg(long)]
+    pub loopback: bool,
+}
+
+/// The flags of `config`.
+#[derive(Debug, Args)]
+pub struct Configuration {
+    /// Only says whether this file can be used.
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+    /// Prints the defaults with their explanations: a file to begin with.
+    #[arg(long, conflicts_with = "check")]
+    pub defaults: bool,
+}
+
+/// Reads a time as people write it.
+fn moment(text: &str) -> Result<UnixMillis, String> {
+    let time = humantime::parse_rfc3339_weak(text)
+        .map_err(|_| "not a time such as 2026-01-08T21:50:00Z".to_owned())?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).map_err(|_| "before 1970".to_owned())?;
+    let moment = UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    if moment.is_plausible() { Ok(moment) } else { Err("not between 2020 and 2100".to_owned()) }
+}
+
+impl Line {
+    /// What the flags say about the configuration.
+    pub fn flags(&self) -> Vec<Flag> {
+        let log = self.log.iter().map(|level| Flag::text("--log", "log", "level", level));
+        log.chain(self.verb.flags()).collect()
+    }
+}
+
+impl Verb {
+    fn flags(&self) -> Vec<Flag> {
+        let listen = |listen: &Option<SocketAddr>| {
+            listen.map(|at| Flag::text("--listen", "api", "listen", at))
+        };
+        let kafka = |kafka: &Option<SocketAddr>| {
+            kafka.map(|at| Flag::text("--kafka", "kafka", "listen", at))
+        };
+        let intake = |intake: &Option<SocketAddr>| {
+            intake.map(|at| Flag::text("--intake", "intake", "listen", at))
+        };
+        let peers = |name, key, urls: &Vec<String>| {
+            (!urls.is_empty()).then(|| Flag::value(name, "channel", key, urls.clone()))
+        };
+        let (data, flags) = match self {
+            Self::Dev(dev) => {
+                let is_simulated =
+                    (dev.simulate || dev.no_simulate).then_some(dev.simulate && !dev.no_simulate);
+                let simulate =
+                    is_simulated.map(|is| Flag::value("--simulate", "simulation", "enabled", is));
+                let seed = dev.seed.map(|seed| Flag::value("--seed", "simulation", "seed", seed));
+                let past = dev.past_hours.map(|hours| {
+                    Flag::value("--past-hours", "simulation", "past_hours", i64::from(hours))
+                });
+                (
+                    Some(&dev.data),
+                    vec![
+                        listen(&dev.listen),
+                        kafka(&dev.kafka),
+                        intake(&dev.intake),
+                        simulate,
+                        seed,
+                        past,
+                    ],
+                )
+            }
+            Self::Publish(publish) => {
+                let to = peers("--to", "to", &publish.to);
+                (
+                    Some(&publish.data),
+                    vec![
+                        to,
+                        listen(&publish.listen),
+                        kafka(&publish.kafka),
+                        intake(&publish.intake),
+                    ],
+                )
+            }
+            Self::Ingest(ingest) => (
+                Some(&ingest.data),
+                vec![listen(&ingest.listen), peers("--peer", "peers", &ingest.peer)],
+            ),
+            Self::Serve(serve) => (Some(&serve.data), vec![listen(&serve.listen)]),
+            Self::Import(import) => (Some(&import.data), Vec::new()),
+            Self::Export(export) => (Some(&export.data), Vec::new()),
+            Self::Verify(_) | Self::Config(_) => (None, Vec::new()),
+        };
+        let data = data.and_then(|data| data.data.as_ref());
+        let data = data.map(|folder| Flag::text("--data", "instance", "data", folder.display()));
+        data.into_iter().chain(flags.into_iter().flatten()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_teaches_by_an_example() {
+        for verb in Line::command().get_subcommands() {
+            let about = verb.get_long_about().map(ToString::to_string).unwrap_or_default();
+            assert!(about.contains("Example: naap "), "{}: {about}", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for text in ["2026-01-08T21:50:00Z", "2026-01-08 21:50:00"] {
+            assert_eq!(moment(text), Ok(UnixMillis(1_767_909_000_000)));
+        }
+        for text in ["yesterday", "1767909000000", "1999-01-01T00:00:00Z"] {
+            moment(text).unwrap_err();
+        }
+    }
+}

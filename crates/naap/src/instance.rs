@@ -1,0 +1,185 @@
+//! The data folder of one instance: what is where in it, and who may write.
+//!
+//! ```text
+//! lock                    held by the one process that writes here
+//! ledger/                 the record
+//! warehouse.sqlite        what was settled; deleted, it is made again from the record
+//! trust/<network>.toml    whose word counts
+//! keys/operator           the operator's key, where it is ours
+//! nodes/<name>/           key, node-id, and what a node's publisher keeps
+//! addresses.json          where the running process answers
+//! ```
+//! Keys are made once and never overwritten. Nothing here knows what a role does.
+
+mod operator;
+mod secret;
+mod trust;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use events::batch::publisher_key;
+use events::identity::{NodeId, PublisherKey};
+
+pub use operator::Operator;
+
+/// What a node is on disk.
+#[derive(Clone)]
+pub struct Identity {
+    /// The name of its chain of batches.
+    pub key: PublisherKey,
+    /// Its name.
+    pub node: NodeId,
+    /// What it seals with.
+    pub secret: ed25519_dalek::SigningKey,
+}
+
+/// A data folder.
+pub struct Instance {
+    folder: PathBuf,
+    // Held for its lock only; the system releases it with the process.
+    _lock: Option<File>,
+}
+
+impl Instance {
+    /// Makes the folder where there is none, and becomes the one process that writes in it.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let shown = folder.display();
+        fs::create_dir_all(folder).with_context(|| {
+            format!("cannot make the data folder {shown}: name another with --data")
+        })?;
+        let path = folder.join("lock");
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open.with_context(|| {
+            format!("cannot write in the data folder {shown}: check its owner and rights")
+        })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who it is only helps the reader; the message stands without it.
+                file.read_to_string(&mut holder).ok();
+                let holder = holder.trim();
+                let by =
+                    if holder.is_empty() { String::new() } else { format!(" (process {holder})") };
+                bail!(
+                    "data folder {shown} is in use{by}: stop that process, or name another folder with --data"
+                );
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).with_context(|| {
+            format!("cannot write in the data folder {shown}: check its rights and the room on its disk")
+        })?;
+        Ok(Self { folder: folder.to_owned(), _lock: Some(file) })
+    }
+
+    /// Looks at a folder that exists, beside the process that writes in it or alone. Changes nothing.
+    pub fn look(folder: &Path) -> anyhow::Result<Self> {
+        if !folder.join("ledger").is_dir() {
+            bail!("{} holds no naap data: name its folder with --data", folder.display());
+        }
+        Ok(Self { folder: folder.to_owned(), _lock: None })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the record is.
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.join("ledger")
+    }
+
+    /// Where the facts are.
+    pub fn warehouse(&self) -> PathBuf {
+        self.folder.join("warehouse.sqlite")
+    }
+
+    /// Where a node keeps what is its own.
+    pub fn node_folder(&self, name: &str) -> PathBuf {
+        self.folder.join("nodes").join(name)
+    }
+
+    /// A node by its folder's name; made at the first time.
+    pub fn node(&self, name: &str) -> anyhow::Result<Identity> {
+        let folder = self.node_folder(name);
+        let secret = ed25519_dalek::SigningKey::from_bytes(&secret::load_or_make(
+            &folder.join("key"),
+            |_| true,
+        )?);
+        let node = secret::load_or_make_text(&folder.join("node-id"), || {
+            uuid::Uuid::new_v4().to_string()
+        })?;
+        let node = node
+            .parse()
+            .with_context(|| format!("{} holds no node id", folder.join("node-id").display()))?;
+        Ok(Identity { key: publisher_key(&secret), node, secret })
+    }
+
+    /// The operator's key, made at the first time.
+    pub fn operator(&self) -> anyhow::Result<Operator> {
+        let path = self.folder.join("keys").join("operator");
+        let is_key = |bytes: &[u8; 32]| k256::ecdsa::SigningKey::from_slice(bytes).is_ok();
+        Operator::of(&secret::load_or_make(&path, is_key)?)
+            .with_context(|| format!("{} is no secp256k1 key", path.display()))
+    }
+}
+
+/// Replaces a file so that it is the old one or the new one after any crash, never a part.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    secret::write(path, content, 0o644)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_readable_by_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, operator) = {
+            let instance = Instance::open(folder.path()).unwrap();
+            (instance.node("gateway").unwrap(), instance.operator().unwrap())
+        };
+        let instance = Instance::open(folder.path()).unwrap();
+        let again = instance.node("gateway").unwrap();
+        assert_eq!((again.key, &again.node), (node.key, &node.node));
+        assert_eq!(instance.operator().unwrap().address, operator.address);
+        assert_ne!(instance.node("other").unwrap().key, node.key);
+        #[cfg(unix)]
+        for path in ["nodes/gateway/key", "keys/operator"] {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(folder.path().join(path)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let _first = Instance::open(folder.path()).unwrap();
+        let refused = Instance::open(folder.path()).err().unwrap().to_string();
+        assert!(
+            refused.contains("in use") && refused.contains(&std::process::id().to_string()),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_spoiled_key_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let instance = Instance::open(folder.path()).unwrap();
+        instance.node("gateway").unwrap();
+        let path = folder.path().join("nodes/gateway/key");
+        fs::write(&path, "short").unwrap();
+        assert!(instance.node("gateway").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"short");
+    }
+}
