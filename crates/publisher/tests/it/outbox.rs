@@ -22,6 +22,16 @@ use crate::translate::speaker;
 /// When every test begins.
 pub const T: UnixMillis = UnixMillis(1_767_908_950_000);
 
+/// A folder in memory where there is one: these tests cut and flip files by the thousand, and no power fails.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
 pub fn options(directory: &Path) -> Options {
     Options { segment_bytes: 2_000, ..Options::at(directory) }
 }
@@ -97,7 +107,7 @@ pub fn ids(shelf: &Shelf) -> BTreeSet<String> {
 
 #[test]
 fn a_batch_is_sealed_when_it_is_full_or_has_waited() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (mut outbox, opening) = open(folder.path());
     assert_eq!(opening, Opening { epoch: 0, unproven: None, unheld: 0 });
     for n in 0..256 {
@@ -130,7 +140,7 @@ fn a_batch_is_sealed_when_it_is_full_or_has_waited() {
 
 #[test]
 fn what_does_not_compress_enough_is_split() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (mut outbox, _) = open(folder.path());
     let mut seed = 1u64;
     let mut word = || {
@@ -183,7 +193,7 @@ fn what_does_not_compress_enough_is_split() {
 
 #[test]
 fn an_event_is_sealed_once_also_after_opening_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (mut outbox, _) = open(folder.path());
     put(&mut outbox, "a", T);
     push(&mut outbox, "never synced", T);
@@ -205,7 +215,7 @@ fn an_event_is_sealed_once_also_after_opening_again() {
 
 #[test]
 fn epochs_only_rise() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let first = Options { first_epoch: 1_700_000_000, ..options(folder.path()) };
     let (mut outbox, opening) = Outbox::open(first.clone(), secret(), Network::Livepeer).unwrap();
     assert_eq!(opening.epoch, 1_700_000_000);
@@ -230,7 +240,7 @@ fn epochs_only_rise() {
 
 #[test]
 fn a_folder_is_one_process_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (_outbox, _) = open(folder.path());
     let again = Outbox::open(options(folder.path()), secret(), Network::Livepeer);
     assert!(matches!(again, Err(Error::Locked(_))));
@@ -238,7 +248,7 @@ fn a_folder_is_one_process_alone() {
 
 #[test]
 fn an_error_of_the_disk_stops_it_until_it_is_opened_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let place = folder.path().join("outbox");
     let (mut outbox, _) = open(&place);
     push(&mut outbox, "a", T);
@@ -256,7 +266,7 @@ fn an_error_of_the_disk_stops_it_until_it_is_opened_again() {
 
 #[test]
 fn what_others_hold_makes_room() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let options = Options { segment_bytes: 1_000, quota_bytes: 8_000, ..options(folder.path()) };
     let (mut outbox, _) = Outbox::open(options.clone(), secret(), Network::Livepeer).unwrap();
     let mut n = 0;
@@ -301,7 +311,7 @@ fn what_others_hold_makes_room() {
 
 #[test]
 fn an_old_copy_of_the_folder_begins_a_new_epoch_when_it_hears_of_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let place = folder.path().join("outbox");
     let (mut outbox, _) = open(&place);
     put(&mut outbox, "a", T);
@@ -327,7 +337,7 @@ fn an_old_copy_of_the_folder_begins_a_new_epoch_when_it_hears_of_it() {
 
 #[tokio::test]
 async fn the_shelf_backfills() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (mut outbox, _) = open(folder.path());
     for n in 0..10 {
         put(&mut outbox, &n.to_string(), T);

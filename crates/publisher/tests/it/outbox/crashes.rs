@@ -63,7 +63,7 @@ fn survive(folder: &Path, sent: &BTreeMap<Position, Batch>, what: &str) -> usize
 
 /// An outbox of five synced batches in two segments.
 fn five() -> (Files, BTreeMap<Position, Batch>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = super::folder();
     let (mut outbox, _) = open(folder.path());
     for name in ["a", "b", "c", "d", "e"] {
         put(&mut outbox, name, T);
@@ -80,7 +80,7 @@ fn segments(files: &Files) -> Vec<String> {
 #[test]
 fn a_file_cut_anywhere() {
     let (files, sent) = five();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = super::folder();
     let last = segments(&files).pop().unwrap();
     assert_eq!(segments(&files).len(), 2);
     for (name, bytes) in &files {
@@ -105,7 +105,7 @@ fn a_file_cut_anywhere() {
 #[test]
 fn a_byte_flipped_anywhere() {
     let (files, sent) = five();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = super::folder();
     for (name, bytes) in &files {
         let places = if name == "head" {
             (0..104).chain(4_090..4_210).collect()
@@ -125,7 +125,7 @@ fn a_byte_flipped_anywhere() {
 /// A crash while a group is written: the mark is the old one, the segment ends anywhere.
 #[test]
 fn a_write_torn_anywhere() {
-    let place = tempfile::tempdir().unwrap();
+    let place = super::folder();
     let (mut outbox, _) = open(place.path());
     put(&mut outbox, "a", T);
     let before = read(place.path());
@@ -139,7 +139,7 @@ fn a_write_torn_anywhere() {
     let after = read(place.path());
     let segment = segments(&before).pop().unwrap();
     let (old, new) = (before[&segment].len(), &after[&segment]);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = super::folder();
     for length in old..=new.len() {
         let mut files = before.clone();
         files.insert(segment.clone(), new[..length].to_vec());
@@ -194,7 +194,7 @@ proptest! {
     /// Whatever happens, every event is sealed exactly once, in linked batches, and no place changes its content.
     #[test]
     fn every_event_is_sealed_once(steps in prop::collection::vec(any_step(), 1..40)) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = super::folder();
         let (mut outbox, _) = open(folder.path());
         let mut ever: BTreeMap<Position, Batch> = BTreeMap::new();
         let (mut source, mut began) = (0u64, 0u64);
