@@ -76,6 +76,8 @@ impl Board {
         let row = &noted.row;
         if let Some(records) = &noted.records {
             self.take_records(row.ordinal, Arc::clone(records));
+            // Whose word counts may have changed in any hour; what did shows at the hours' next points.
+            self.hours.values_mut().for_each(|state| state.is_touched = true);
         }
         self.take_ties(row.ordinal, &noted.ties);
         for hour in hours_near(row.sealed_ms) {
