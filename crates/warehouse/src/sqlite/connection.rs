@@ -19,15 +19,16 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Statements that one connection keeps prepared.
 const STATEMENTS: usize = 64;
 
-/// Bytes of a page, for new files. Larger than the default, because packed facts and results run to kilobytes.
-const PAGE_BYTES: u64 = 8192;
+/// Bytes of a page, for new files. Jobs come in no index's order, and larger pages would write more around each
+/// (`benches/record.rs`).
+const PAGE_BYTES: u64 = 4096;
 
 /// Kibibytes of pages that a writer and a reader keep in memory (negative, as SQLite asks for kibibytes).
 const WRITER_CACHE_KIB: i64 = -65_536;
 const READER_CACHE_KIB: i64 = -16_384;
 
 /// Pages of the write-ahead log after which its content is moved to the file, and bytes it is then cut to.
-const CHECKPOINT_PAGES: i64 = 4096;
+const CHECKPOINT_PAGES: i64 = 8192;
 const LOG_BYTES: i64 = 64 << 20;
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {

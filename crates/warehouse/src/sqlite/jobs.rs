@@ -96,8 +96,8 @@ impl<'c> Rows<'c> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
             insert_party: prepare(
-                "INSERT INTO job_party (network, side, address, first_ms, job_id, job)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO job_party (network, side, address, first_ms, job_id, job, class, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?,
             network: number(network),
             reader: FactReader::new(RECORD)?,
@@ -154,7 +154,16 @@ impl<'c> Rows<'c> {
             .map_err(sql(RECORD))?;
         for (side, address) in parties(fact) {
             self.insert_party
-                .execute((self.network, side, address.0, first_ms, fact.job_id.0, id))
+                .execute(params![
+                    self.network,
+                    side,
+                    address.0,
+                    first_ms,
+                    fact.job_id.0,
+                    id,
+                    class,
+                    fact.state.as_str(),
+                ])
                 .map_err(sql(RECORD))?;
         }
         self.changes.add(self.hour, fact, class);

@@ -134,3 +134,47 @@ impl FactReader {
         serde_json::from_slice(&bytes).map_err(|error| damaged(action, error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::sample::{HOUR, fact};
+
+    const ACTION: &str = "test";
+
+    #[test]
+    fn facts_come_back_and_take_little_room() {
+        let (mut writer, mut reader) =
+            (FactWriter::new(ACTION).unwrap(), FactReader::new(ACTION).unwrap());
+        for number in 0..100 {
+            let fact = fact(HOUR, number);
+            let packed = writer.pack(ACTION, &fact).unwrap();
+            assert_eq!(reader.unpack(ACTION, &packed).unwrap(), fact);
+            assert_eq!(FactWriter::new(ACTION).unwrap().pack(ACTION, &fact).unwrap(), packed);
+            let plain = json(ACTION, &fact).unwrap().len();
+            assert!(packed.len() * 3 < plain, "{} of {plain}", packed.len());
+        }
+    }
+
+    /// Files hold facts of this shape: a change of `sla` that no longer reads them needs a migration.
+    #[test]
+    fn facts_of_the_first_shape_are_read() {
+        let fact: JobFact = serde_json::from_slice(SAMPLE).unwrap();
+        assert_eq!((fact.claims, fact.tenures.len()), (12, 2));
+    }
+
+    #[test]
+    fn what_nobody_packed_is_damaged() {
+        let good = pack(ACTION, &"some text").unwrap();
+        assert_eq!(unpack::<String>(ACTION, &good).unwrap(), "some text");
+        for cut in 0..good.len() {
+            assert!(unpack::<String>(ACTION, &good[..cut]).is_err());
+        }
+        for at in 0..5 {
+            let mut bad = good.clone();
+            bad[at] ^= 0x81;
+            assert!(matches!(unpack::<String>(ACTION, &bad), Err(Error::Corrupt { .. })), "{at}");
+        }
+        assert!(FactReader::new(ACTION).unwrap().unpack(ACTION, &good).is_err());
+    }
+}

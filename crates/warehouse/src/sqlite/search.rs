@@ -167,7 +167,7 @@ impl Walk<'_> {
         after: Option<(UnixMillis, JobId)>,
         limit: usize,
     ) -> Query {
-        // `o` has the order, `j` the job. The cross joins keep it so.
+        // `o` has the order and what is filtered by, `j` the job. The cross joins keep it so.
         let (from, condition, mut values) = match self {
             Self::Party(side, address, _) => (
                 "job_party o CROSS JOIN job j ON j.id = o.job",
@@ -215,17 +215,14 @@ impl Walk<'_> {
 
     /// Adds the conditions that the walk itself does not hold.
     fn narrow(&self, filter: &JobFilter, query: &mut Query) {
-        // A party's rows have no class and no state of their own.
-        let table = if matches!(self, Self::Party(..)) { "j" } else { "o" };
         if let Some(state) = filter.state {
             let state = Value::Text(state.as_str().to_owned());
-            query.and(&format!("{table}.state = ?"), [state]);
+            query.and("o.state = ?", [state]);
         }
         if let Self::Party(_, _, Some(classes)) | Self::Time(Some(classes)) = self {
             // A list of one length for all lengths, so that few statements are prepared.
             let list = serde_json::to_string(classes).expect("a list of integers serialises");
-            let condition = format!("{table}.class IN (SELECT value FROM json_each(?))");
-            query.and(&condition, [Value::Text(list)]);
+            query.and("o.class IN (SELECT value FROM json_each(?))", [Value::Text(list)]);
         }
         if let (Self::Party(OPERATOR, ..), Some(reporter)) = (self, filter.reporter) {
             query.and(

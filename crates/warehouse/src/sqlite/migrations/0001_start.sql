@@ -101,7 +101,7 @@ CREATE INDEX job_by_id ON job (network, job_id, hour);
 CREATE INDEX job_by_time ON job (network, first_ms, job_id, hour, class, state);
 CREATE INDEX job_by_class ON job (network, class, first_ms, job_id, hour, state);
 
--- Who has to do with a job: `side` is 1 for operators of its tenures, 2 for reporters.
+-- Who has to do with a job: `side` is 1 for operators of its tenures, 2 for reporters. Class and state are the job's.
 CREATE TABLE job_party (
     network INTEGER NOT NULL,
     side INTEGER NOT NULL,
@@ -109,6 +109,8 @@ CREATE TABLE job_party (
     first_ms INTEGER NOT NULL,
     job_id BLOB NOT NULL,
     job INTEGER NOT NULL,
+    class INTEGER NOT NULL,
+    state TEXT NOT NULL,
     PRIMARY KEY (network, side, address, first_ms, job_id, job)
 ) STRICT, WITHOUT ROWID;
 
