@@ -2,4 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod world;
+
+mod exports;
+mod fuzz;
+mod jobs;
 mod openapi;
+mod operation;
+mod paging;
+mod problems;
+mod reads;
+
+mod door;
+mod live;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/openapi.json");
+pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/openapi.json");
 
 fn described() -> String {
     let mut text = serde_json::to_string_pretty(&api::openapi()).unwrap();
