@@ -61,7 +61,8 @@ pub enum Pushed {
 pub struct Opening {
     /// The epoch it seals in.
     pub epoch: u64,
-    /// Why a new epoch had to begin; nothing where the tail was proven or nothing was ever sealed.
+    /// Why a new epoch had to begin; nothing where the tail was proven or the outbox is new. An epoch that ended before
+    /// its first batch was marked is not gone on with: epochs are cheap, a sequence sealed twice is not.
     pub unproven: Option<&'static str>,
     /// Batches that are not known to be held elsewhere.
     pub unheld: u64,

@@ -98,13 +98,17 @@ fn prove(key: PublisherKey, counter: Option<u64>, words: &Words, own: &[&Header]
     }
     let Some(mark) = words.marks.first() else {
         let is_new = counter.is_none() && own.is_empty();
-        return if is_new { Proof::Empty } else { Proof::Unproven("no head mark can be read") };
+        return if is_new {
+            Proof::Empty
+        } else {
+            Proof::Unproven("no batch was marked in the counted epoch")
+        };
     };
     if mark.position.key != key {
         return Proof::Unproven("the head mark is another key's");
     }
     if counter != Some(mark.position.epoch) {
-        return Proof::Unproven("the head mark is not of the counted epoch");
+        return Proof::Unproven("no batch was marked in the counted epoch");
     }
     let mut behind = own
         .iter()

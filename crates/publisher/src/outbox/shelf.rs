@@ -135,6 +135,11 @@ impl Shelf {
         Ok(Some(Outgoing { ordinal, position: entry.position, frame }))
     }
 
+    /// The number of the first batch numbered `ordinal` or later.
+    pub fn first_from(&self, ordinal: u64) -> Option<u64> {
+        self.state().entries.range(ordinal..).next().map(|(ordinal, _)| *ordinal)
+    }
+
     fn find(&self, ordinal: u64) -> Option<(u64, Entry, PathBuf)> {
         let state = self.state();
         let (ordinal, entry) = state.entries.range(ordinal..).next()?;

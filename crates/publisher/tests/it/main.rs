@@ -3,7 +3,9 @@
 
 mod file;
 mod http;
+mod identity;
 mod kafka;
 mod outbox;
+mod pump;
 mod spool;
 mod translate;

@@ -1,0 +1,178 @@
+//! The loop that ties the parts together: spool, translation, outbox, channels.
+//!
+//! A record leaves the spool only once every event of it is sealed and synced; a batch leaves the outbox only once a
+//! channel said that it is held. So after a crash anywhere some records are translated again, which the outbox notices,
+//! and some batches are sent again, which receivers drop. The loop also says that the node is alive, and what was lost.
+//! It never decides what an event means and never waits for a receiver before it seals.
+
+mod counts;
+mod intake;
+mod sender;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel::{Backfill, Publish};
+use events::identity::Label;
+use events::unit::{Millis, UnixMillis};
+use events::wire::{Frame, MAX_FRAME_BYTES};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::outbox::{self, Outbox, Shelf};
+use crate::spool::{self, Spool};
+use crate::translate::Speaker;
+
+pub use crate::intake::Clock;
+pub use counts::{Counts, Snapshot};
+use intake::Intake;
+use sender::Sender;
+
+/// How the loop runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The version that heartbeats tell.
+    pub version: Label,
+    /// Between two heartbeats (DESIGN section 6).
+    pub heartbeat_ms: Millis,
+    /// The most records that are translated at once.
+    pub records_max: usize,
+    /// How often the spool's cursor is stored.
+    pub commit_ms: Millis,
+    /// The first pause after a send that failed; it doubles.
+    pub backoff_ms: Millis,
+    /// The longest pause.
+    pub backoff_max_ms: Millis,
+    /// How long a stop waits for what is on its way.
+    pub drain_ms: Millis,
+}
+
+impl Settings {
+    /// What a sidecar needs.
+    pub fn new(version: Label) -> Self {
+        Self {
+            version,
+            heartbeat_ms: Millis(60_000),
+            records_max: 512,
+            commit_ms: Millis(1_000),
+            backoff_ms: Millis(100),
+            backoff_max_ms: Millis(10_000),
+            drain_ms: Millis(5_000),
+        }
+    }
+}
+
+/// Why the loop ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The spool cannot be read.
+    #[error("spool: {0}")]
+    Spool(#[from] spool::Error),
+    /// The outbox cannot be written.
+    #[error("outbox: {0}")]
+    Outbox(#[from] outbox::Error),
+    /// A part of the loop panicked.
+    #[error("a part of the pump ended: {0}")]
+    Ended(String),
+}
+
+/// A publisher, ready to run.
+pub struct Pump {
+    intake: Intake,
+    shelf: Shelf,
+    channels: Vec<Arc<dyn Publish>>,
+    settings: Settings,
+    counts: Counts,
+}
+
+impl Pump {
+    /// Puts the parts together. Every channel gets every batch; a batch counts as held elsewhere once each channel that
+    /// acknowledges at all has acknowledged it.
+    pub fn new(
+        spool: Arc<Spool>,
+        outbox: Outbox,
+        speaker: Speaker,
+        channels: Vec<Arc<dyn Publish>>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Self {
+        let shelf = outbox.shelf().clone();
+        let counts = Counts::new(shelf.clone());
+        let intake = Intake::new(spool, outbox, speaker, clock, settings.clone(), counts.clone());
+        Self { intake, shelf, channels, settings, counts }
+    }
+
+    /// What was done and refused; stays readable while the loop runs.
+    pub fn counts(&self) -> Counts {
+        self.counts.clone()
+    }
+
+    /// The batches, for a backfill to serve.
+    pub fn shelf(&self) -> Shelf {
+        self.shelf.clone()
+    }
+
+    /// Runs until `stop`, then seals what was heard and sends what it can within the drain. An error of the disk ends
+    /// it: what is unknown then is found out by opening spool and outbox again.
+    ///
+    /// # Errors
+    /// `Spool` and `Outbox` where trying again cannot help.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let Self { intake, shelf, channels, settings, counts } = self;
+        // Senders outlive the intake: they have its last batches to send.
+        let is_last = CancellationToken::new();
+        let is_over = CancellationToken::new();
+        let progress = sender::Progress::new(&channels, shelf.held_below());
+        let mut senders = JoinSet::new();
+        for (index, channel) in channels.into_iter().enumerate() {
+            let (progress, shelf, counts) = (progress.clone(), shelf.clone(), counts.clone());
+            let sender =
+                Sender { index, channel, progress, shelf, counts, settings: settings.clone() };
+            senders.spawn(sender.run(is_last.clone(), is_over.clone()));
+        }
+        let outcome = intake.run(stop).await;
+        is_last.cancel();
+        let all = async { while senders.join_next().await.is_some() {} };
+        let drained = tokio::time::timeout(duration(settings.drain_ms), all).await;
+        if drained.is_err() {
+            tracing::warn!(unsent = shelf.unheld(), "stopped before every batch was sent");
+        }
+        is_over.cancel();
+        senders.shutdown().await;
+        outcome
+    }
+}
+
+/// Asks a peer which of this key's batches it holds, and begins a new epoch if our own folder turns out to be an old
+/// copy. Worth asking before the first batch is sealed. Says whether that was so.
+///
+/// # Errors
+/// What the peer answers, and what beginning an epoch runs into.
+pub async fn compare(outbox: &mut Outbox, peer: &dyn Backfill) -> Result<bool, CompareError> {
+    let chain = outbox.key().to_string();
+    let Some(head) = peer.heads().await?.into_iter().find(|head| head.chain == chain) else {
+        return Ok(false);
+    };
+    let frames = peer.fetch(&chain, head.epoch, head.seq, head.seq, MAX_FRAME_BYTES).await?;
+    let Some(Ok(frame)) = frames.first().map(|frame| Frame::parse(frame)) else { return Ok(false) };
+    Ok(outbox.heard(&frame.header, &frame.signature)?)
+}
+
+/// Why a peer could not be compared with.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The peer did not answer.
+    #[error("could not ask a peer for our head: {0}")]
+    Peer(#[from] channel::Error),
+    /// The new epoch did not begin.
+    #[error("outbox: {0}")]
+    Outbox(#[from] outbox::Error),
+}
+
+fn duration(millis: Millis) -> Duration {
+    Duration::from_millis(millis.0)
+}
+
+fn now(clock: &Clock) -> UnixMillis {
+    UnixMillis(clock())
+}
