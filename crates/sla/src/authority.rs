@@ -187,6 +187,13 @@ impl Authority {
         }
     }
 
+    /// Whether what the batch's key sealed then is heard: some of its events, and none is refused for who says it.
+    pub fn hears(&self, batch: &Opened) -> bool {
+        let mut told =
+            batch.readable().map(|(_, event)| self.admit(batch, event).is_ok()).peekable();
+        told.peek().is_some() && told.all(|is_heard| is_heard)
+    }
+
     /// Whom the batch's key stands for where the event says who it is; roster aside.
     fn speaker(&self, batch: &Opened, event: &Event) -> Result<Speaker, Refusal> {
         let header = &batch.header;

@@ -53,7 +53,7 @@ impl Histogram {
     /// The floor of the bucket that holds the value at `ppm` of the way, by the nearest-rank rule; none of nothing.
     pub fn quantile(&self, ppm: u32) -> Option<u64> {
         let total: u128 = self.0.values().map(|count| u128::from(*count)).sum();
-        let rank = (total * u128::from(ppm)).div_ceil(1_000_000).max(1);
+        let rank = (total * u128::from(ppm.min(1_000_000))).div_ceil(1_000_000).max(1);
         let mut seen = 0u128;
         for (bucket, count) in &self.0 {
             seen += u128::from(*count);

@@ -100,7 +100,10 @@ pub fn settle(
     });
     let near = batches.iter().copied().filter(|batch| is_near(hour, batch.header.sealed_ms));
     let near: Vec<&Opened> = near.filter(|batch| authority.check_batch(batch).is_ok()).collect();
-    let coverage = Coverage::of(near.iter().copied());
+    // The silence of somebody whose words do not count says nothing either.
+    let proving: Vec<&Opened> =
+        near.iter().copied().filter(|batch| authority.hears(batch)).collect();
+    let coverage = Coverage::of(proving.iter().copied());
     let mappings = Mappings::of(hour, batches.iter().copied(), authority);
 
     let mut set: BTreeSet<[u8; 88]> = admission.admitted.iter().map(Admitted::leaf).collect();
@@ -120,7 +123,7 @@ pub fn settle(
     for batch in batches.iter().filter(|batch| used.contains(&batch.position())) {
         words.asked_ms.insert(batch.header.sealed_ms);
     }
-    let theirs = near.iter().filter(|batch| words.keys.contains(&batch.header.key));
+    let theirs = proving.iter().filter(|batch| words.keys.contains(&batch.header.key));
     words.chains = theirs.map(|batch| batch.hash).collect();
     Settled {
         event_set: EventSet {

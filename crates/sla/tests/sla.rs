@@ -1,0 +1,25 @@
+//! The laws of settling and scoring, and the worked examples in `cases/` that specify what a score means.
+//!
+//! Nothing here asks the time or the network; files are read from the checkout only, and written only on `UPDATE=1`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods)]
+
+#[path = "sla/cast.rs"]
+mod cast;
+
+#[path = "sla/settling.rs"]
+mod settling;
+
+#[path = "sla/cases.rs"]
+mod cases;
+
+#[path = "sla/world.rs"]
+mod world;
+
+#[path = "sla/laws.rs"]
+mod laws;
+
+#[path = "sla/records.rs"]
+mod records;
+
+#[path = "sla/numbers.rs"]
+mod numbers;

@@ -1,0 +1,1 @@
+//! Whose word counts: delegations, rosters and revocations one by one.

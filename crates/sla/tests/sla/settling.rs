@@ -1,0 +1,64 @@
+//! What every settling must satisfy, whatever it settles: order, repetition and all that is not its input change
+//! nothing, and what an hour names as used is enough to settle it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use events::batch::Position;
+use events::identity::Digest;
+use sla::authority::Authority;
+use sla::hour::{OpenJobs, Settled, records_for, settle};
+use sla::opened::{Opened, RECORD_KINDS};
+use sla::policy::Policy;
+use sla::score::score_hour;
+use sla::scorecard::{Scorecard, canonical_bytes};
+use sla::trust::TrustFile;
+use sla::window::Hour;
+
+/// An hour with all that it is settled from.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    pub hour: Hour,
+    pub open: &'a OpenJobs,
+    pub policy: &'a Policy,
+    pub trust: &'a TrustFile,
+}
+
+impl Question<'_> {
+    /// Settles from `batches`, which also say who may speak.
+    pub fn settle(&self, batches: &[&Opened]) -> Settled {
+        let authority = Authority::of(self.trust, batches.iter().copied());
+        settle(self.hour, batches, self.open, &authority, &self.policy.observe)
+    }
+
+    pub fn score(&self, settled: &Settled) -> Scorecard {
+        score_hour(self.hour, settled, self.open, self.trust, self.policy)
+    }
+
+    /// The bytes of everything that is compared between two instances.
+    pub fn bytes(&self, settled: &Settled) -> Vec<u8> {
+        let scorecard = self.score(settled).bytes();
+        let rest = (&settled.tally, &settled.jobs, &settled.open);
+        [scorecard, canonical_bytes(&rest)].concat()
+    }
+
+    /// The batches that an export of the hour holds.
+    pub fn exported<'o>(&self, settled: &Settled, batches: &[&'o Opened]) -> Vec<&'o Opened> {
+        let records = records(batches);
+        let leaned_on = records_for(records.iter().copied(), &settled.used, &settled.standing);
+        let all: BTreeSet<Position> = settled.used.union(&leaned_on).copied().collect();
+        batches.iter().copied().filter(|batch| all.contains(&batch.position())).collect()
+    }
+}
+
+/// The batches that say who may speak, and those that stand where another one stands too.
+pub fn records<'o>(batches: &[&'o Opened]) -> Vec<&'o Opened> {
+    let mut hashes: BTreeMap<Position, BTreeSet<Digest>> = BTreeMap::new();
+    for batch in batches {
+        hashes.entry(batch.position()).or_default().insert(batch.hash);
+    }
+    let is_record = |batch: &&&Opened| {
+        hashes[&batch.position()].len() > 1
+            || batch.readable().any(|(_, event)| RECORD_KINDS.contains(&event.kind()))
+    };
+    batches.iter().filter(is_record).copied().collect()
+}
