@@ -1,19 +1,16 @@
 //! The whole publisher: records in, batches out, through stops, deaths, and channels that do not want to.
 
+mod channels;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use channel::conformance::Archive;
 use channel::embedded::{Embedded, Limits};
-use channel::faults::{Faults, FaultyPublish};
-use channel::{
-    Backfill, BoxFuture, Capabilities, Channel, Message, Order, Publish, Receipt, Selector, Start,
-    Subscribe,
-};
+use channel::{Backfill, Publish, Selector, Start, Subscribe};
 use events::batch::Position;
 use events::event::{Event, Network};
 use events::refusal::Defect;
@@ -58,13 +55,13 @@ fn raw(id: u64) -> Raw {
 }
 
 /// One publisher on disk, to be started as often as it dies.
-struct Home {
+pub struct Home {
     spool: Arc<Spool>,
     options: Options,
     settings: Settings,
 }
 
-struct Running {
+pub struct Running {
     counts: Counts,
     stop: CancellationToken,
     task: JoinHandle<Result<(), publisher::pump::Error>>,
@@ -118,7 +115,7 @@ impl Running {
 
 /// What a receiver holds: every batch under its place, checked, never two under one.
 #[derive(Clone, Default)]
-struct Ledger(Arc<Mutex<BTreeMap<Position, Bytes>>>);
+pub struct Ledger(Arc<Mutex<BTreeMap<Position, Bytes>>>);
 
 impl Ledger {
     fn keep(&self, frame: Bytes) {
@@ -269,99 +266,6 @@ async fn nobody_listening_is_waited_for_and_a_full_outbox_holds_the_spool() {
     running.stop().await;
     ledger.check(4_000);
     assert_eq!(home.spool.committed(), home.spool.end());
-}
-
-/// Answers as told, and keeps what it takes.
-struct Moody {
-    ledger: Ledger,
-    busy: AtomicU32,
-    refuse: u64,
-}
-
-impl Channel for Moody {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            ack: true,
-            replay: false,
-            order: Order::None,
-            max_bytes: 64 * 1024,
-            partitions: 1,
-        }
-    }
-    fn health(&self) -> BoxFuture<'_, channel::Result<()>> {
-        Box::pin(async { Ok(()) })
-    }
-    fn close(&self, _: Duration) -> BoxFuture<'_, channel::Result<()>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-impl Publish for Moody {
-    fn publish(&self, message: Message) -> BoxFuture<'_, channel::Result<Receipt>> {
-        Box::pin(async move {
-            if self.busy.fetch_add(1, Ordering::Relaxed) % 4 != 3 {
-                return Err(channel::Error::Busy { retry_after_ms: 1 });
-            }
-            let batch = wire::decode(&message.body).unwrap();
-            assert_eq!(message.chain, batch.header.key.to_string());
-            if batch.header.seq == self.refuse {
-                return Err(channel::Error::Refused {
-                    code: "E-TEST".to_owned(),
-                    detail: String::new(),
-                });
-            }
-            self.ledger.keep(message.body);
-            Ok(Receipt::Held)
-        })
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_busy_channel_is_asked_again_and_a_refused_batch_is_set_aside() {
-    let place = folder();
-    let home = Home::new(place.path());
-    let ledger = Ledger::default();
-    let moody = Moody { ledger: ledger.clone(), busy: AtomicU32::new(0), refuse: 1 };
-    home.append(0..600).await;
-    let running = home.start(vec![Arc::new(moody)]);
-    ledger.until("the others are heard", |ledger| ledger.ids().len() > 300).await;
-    let counts = running.stop().await;
-    assert_eq!((counts.set_aside, counts.unheld), (1, 0));
-    assert!(counts.retries >= 3);
-    let missing = 600 - ledger.ids().len();
-    assert!((200..=256).contains(&missing), "{missing}: one batch is missing");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_says_nothing_never_lets_the_outbox_forget() {
-    let place = folder();
-    let home = Home::new(place.path());
-    let (channel, ledger) = (embedded(), Ledger::default());
-    let _hearing = hear(&channel, &ledger).await;
-    let mute = FaultyPublish::new(
-        Arc::new(channel.clone()),
-        Faults { is_mute: true, ..Faults::default() },
-        1,
-    );
-    home.append(0..300).await;
-    let running = home.start(vec![Arc::new(mute)]);
-    ledger.until("all is heard", |ledger| ledger.ids().len() >= 300).await;
-    let counts = running.stop().await;
-    assert!(counts.unheld >= 2, "{counts:?}");
-
-    let twice = Ledger::default();
-    let other = embedded();
-    let _listening = hear(&other, &twice).await;
-    let mute = FaultyPublish::new(
-        Arc::new(channel.clone()),
-        Faults { is_mute: true, ..Faults::default() },
-        1,
-    );
-    let running = home.start(vec![Arc::new(mute), Arc::new(other)]);
-    twice.until("all is heard there too", |ledger| ledger.ids().len() >= 300).await;
-    let counts = running.stop().await;
-    assert_eq!(counts.unheld, 0, "the one that acknowledges decides");
-    twice.check(300);
 }
 
 #[tokio::test(flavor = "multi_thread")]

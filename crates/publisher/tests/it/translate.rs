@@ -1,8 +1,10 @@
 //! The translator against envelopes of every subtype, against private markers, against noise and against real captures.
 
 mod captures;
+mod live;
 mod oddities;
-mod subtypes;
+mod offers;
+mod requests;
 
 use events::event::{Event, Network, Role};
 use events::refusal::Defect;
@@ -75,6 +77,24 @@ pub fn live(more: Value) -> Value {
     data
 }
 
+pub fn somebody() -> Value {
+    json!({ "signer": SIGNER, "url": URL })
+}
+
+/// Kind and data of the one event of an envelope.
+fn one(family: &str, data: Value) -> (String, Value) {
+    let mut events = said(family, data);
+    assert_eq!(events.len(), 1, "{events:?}");
+    let event = events.remove(0);
+    (event["kind"].as_str().unwrap().to_owned(), event["data"].clone())
+}
+
+pub fn check(family: &str, cases: Vec<(Value, &str, Value)>) {
+    for (data, kind, expected) in cases {
+        assert_eq!(one(family, data.clone()), (kind.to_owned(), expected), "{family} {data}");
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let words = prop_oneof![
         "[ -~]{0,24}",
@@ -102,76 +122,77 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// Member names that rules look for, so that noise reaches deep.
+const KNOWN: &[&str] = &[
+    "type",
+    "timestamp",
+    "id",
+    "data",
+    "gateway",
+    "stream_id",
+    "request_id",
+    "pipeline",
+    "pipeline_id",
+    "capability",
+    "orchestrator_info",
+    "address",
+    "url",
+    "local_address",
+    "orch_uri",
+    "capabilities",
+    "constraints",
+    "PerCapability",
+    "35",
+    "37",
+    "models",
+    "hardware",
+    "gpu_info",
+    "0",
+    "capabilities_prices",
+    "constraint",
+    "pricePerUnit",
+    "pixelsPerUnit",
+    "capability_options",
+    "model",
+    "faceValue",
+    "winProb",
+    "price",
+    "manifestID",
+    "numTickets",
+    "recipient",
+    "orchestrator",
+    "success",
+    "error",
+    "error_type",
+    "message",
+    "time",
+    "stats",
+    "track_stats",
+    "jitter",
+    "rtt",
+    "inference_status",
+    "input_status",
+    "fps",
+    "last_error",
+    "last_error_time",
+    "restart_count",
+    "start_time",
+    "orch_url",
+    "latency_ms",
+    "attempt_index",
+    "selected",
+    "streamId",
+    "segment",
+    "seqNo",
+    "duration",
+    "attempts",
+    "transcodeUri",
+    "worker_url",
+    "worker_options",
+    "balance",
+    "orchestrators",
+];
+
 fn member() -> impl Strategy<Value = String> {
-    const KNOWN: &[&str] = &[
-        "type",
-        "timestamp",
-        "id",
-        "data",
-        "gateway",
-        "stream_id",
-        "request_id",
-        "pipeline",
-        "pipeline_id",
-        "capability",
-        "orchestrator_info",
-        "address",
-        "url",
-        "local_address",
-        "orch_uri",
-        "capabilities",
-        "constraints",
-        "PerCapability",
-        "35",
-        "37",
-        "models",
-        "hardware",
-        "gpu_info",
-        "0",
-        "capabilities_prices",
-        "constraint",
-        "pricePerUnit",
-        "pixelsPerUnit",
-        "capability_options",
-        "model",
-        "faceValue",
-        "winProb",
-        "price",
-        "manifestID",
-        "numTickets",
-        "recipient",
-        "orchestrator",
-        "success",
-        "error",
-        "error_type",
-        "message",
-        "time",
-        "stats",
-        "track_stats",
-        "jitter",
-        "rtt",
-        "inference_status",
-        "input_status",
-        "fps",
-        "last_error",
-        "last_error_time",
-        "restart_count",
-        "start_time",
-        "orch_url",
-        "latency_ms",
-        "attempt_index",
-        "selected",
-        "streamId",
-        "segment",
-        "seqNo",
-        "duration",
-        "attempts",
-        "transcodeUri",
-        "worker_url",
-        "worker_options",
-        "balance",
-        "orchestrators",
-    ];
     prop_oneof![4 => prop::sample::select(KNOWN).prop_map(|name: &str| name.to_owned()), 1 => "\\PC{0,8}"]
 }
 
