@@ -1,5 +1,6 @@
 //! `naap config`, and how every other verb comes by its configuration and its log.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -57,6 +58,8 @@ pub fn layers(line: &Line) -> Result<Layers, Error> {
 pub fn log(level: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level)
         .map_err(|error| Error::Contradictory(format!("log.level {level:?}: {error}")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_coloured = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_coloured);
+    let lines = lines.with_writer(std::io::stderr);
     lines.try_init().map_err(|error| anyhow::anyhow!("{error}")).context("cannot begin to log")
 }

@@ -14,6 +14,7 @@ use anyhow::Context;
 use events::event::{Network, Role};
 use events::refusal::{Defect, Refusal};
 use events::unit::UnixMillis;
+use publisher::identity::Identity;
 use publisher::intake::file::{Found, Limits};
 use publisher::translate::{Speaker, translate};
 use sla::trust::Member;
@@ -21,14 +22,12 @@ use sla::trust::Member;
 use crate::cli;
 use crate::config::Config;
 use crate::console::{Console, Progress, counted, grouped};
-use crate::instance::{Identity, Instance};
+use crate::instance::Instance;
+use crate::own::COLLECTOR;
 use crate::store::{self, Store};
 use seal::Seal;
 use spill::Spill;
 use summary::Summary;
-
-/// The folder of the node that imports sign as.
-const COLLECTOR: &str = "collector";
 
 /// Runs the verb.
 pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow::Result<()> {
@@ -37,7 +36,7 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
     let network = arguments.network.unwrap_or(config.instance.network);
     let identity = instance.node(COLLECTOR)?;
     let operator = instance.operator()?.address;
-    let collector = Member { address: operator, key: Some(identity.key), role: Role::Collector };
+    let collector = Member { address: operator, key: Some(identity.key()), role: Role::Collector };
     let trust = instance.trust_with(network, &[collector])?;
     let others = Network::ALL.iter().filter(|other| **other != network);
     let mut all = others
@@ -133,11 +132,11 @@ fn seal(
         .ledger
         .heads()
         .into_iter()
-        .filter(|head| head.key == identity.key)
+        .filter(|head| head.key == identity.key())
         .map(|head| head.epoch);
     // Seconds of the clock are above every epoch of a ledger that was lost; the highest one is above a clock set back.
     let epoch = used.max().map_or(0, |highest| highest + 1).max(now_ms / 1_000);
-    let mut seal = Seal::new(&identity.secret, network, epoch);
+    let mut seal = Seal::new(identity.secret(), network, epoch);
     let mut progress = Progress::new();
     let total = spill.len();
     spill.in_order(|at_ms, line| {

@@ -6,7 +6,7 @@
 //! warehouse.sqlite        what was settled; deleted, it is made again from the record
 //! trust/<network>.toml    whose word counts
 //! keys/operator           the operator's key, where it is ours
-//! nodes/<name>/           key, node-id, and what a node's publisher keeps
+//! nodes/<name>/           name, key, spool and outbox of a node's publisher
 //! addresses.json          where the running process answers
 //! ```
 //! Keys are made once and never overwritten. Nothing here knows what a role does.
@@ -20,21 +20,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use events::batch::publisher_key;
-use events::identity::{NodeId, PublisherKey};
+use publisher::identity::Identity;
 
 pub use operator::Operator;
-
-/// What a node is on disk.
-#[derive(Clone)]
-pub struct Identity {
-    /// The name of its chain of batches.
-    pub key: PublisherKey,
-    /// Its name.
-    pub node: NodeId,
-    /// What it seals with.
-    pub secret: ed25519_dalek::SigningKey,
-}
 
 /// A data folder.
 pub struct Instance {
@@ -109,18 +97,7 @@ impl Instance {
 
     /// A node by its folder's name; made at the first time.
     pub fn node(&self, name: &str) -> anyhow::Result<Identity> {
-        let folder = self.node_folder(name);
-        let secret = ed25519_dalek::SigningKey::from_bytes(&secret::load_or_make(
-            &folder.join("key"),
-            |_| true,
-        )?);
-        let node = secret::load_or_make_text(&folder.join("node-id"), || {
-            uuid::Uuid::new_v4().to_string()
-        })?;
-        let node = node
-            .parse()
-            .with_context(|| format!("{} holds no node id", folder.join("node-id").display()))?;
-        Ok(Identity { key: publisher_key(&secret), node, secret })
+        Ok(Identity::open(&self.node_folder(name))?)
     }
 
     /// The operator's key, made at the first time.
@@ -150,11 +127,11 @@ mod tests {
         };
         let instance = Instance::open(folder.path()).unwrap();
         let again = instance.node("gateway").unwrap();
-        assert_eq!((again.key, &again.node), (node.key, &node.node));
+        assert_eq!((again.key(), &again.node), (node.key(), &node.node));
         assert_eq!(instance.operator().unwrap().address, operator.address);
-        assert_ne!(instance.node("other").unwrap().key, node.key);
+        assert_ne!(instance.node("other").unwrap().key(), node.key());
         #[cfg(unix)]
-        for path in ["nodes/gateway/key", "keys/operator"] {
+        for path in ["nodes/gateway/publisher.key", "keys/operator"] {
             use std::os::unix::fs::PermissionsExt;
             let mode = fs::metadata(folder.path().join(path)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{path}");
@@ -176,10 +153,10 @@ mod tests {
     fn a_spoiled_key_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let instance = Instance::open(folder.path()).unwrap();
-        instance.node("gateway").unwrap();
-        let path = folder.path().join("nodes/gateway/key");
+        instance.operator().unwrap();
+        let path = folder.path().join("keys/operator");
         fs::write(&path, "short").unwrap();
-        assert!(instance.node("gateway").is_err());
+        assert!(instance.operator().is_err());
         assert_eq!(fs::read(&path).unwrap(), b"short");
     }
 }

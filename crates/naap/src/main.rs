@@ -3,17 +3,37 @@
 //! What it measures and what that means is in the crates below; here is only who gets which part of whom. Exit codes:
 //! 0 done, 1 failed (`verify`: differs), 2 wrong usage or configuration (`verify`: could not be checked).
 
-#![allow(dead_code)]
-
 mod cli;
 mod config;
 mod configure;
 mod console;
+
+mod instance;
+mod process;
+mod store;
+
 mod export;
 mod import;
-mod instance;
-mod store;
 mod verify;
+
+mod exports;
+mod watch;
+mod web;
+
+mod accept;
+mod backbone;
+mod settling;
+
+mod doors;
+mod herald;
+mod node;
+mod own;
+mod simulate;
+
+mod dev;
+mod ingest;
+mod publish;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -49,9 +69,10 @@ fn run(line: &Line) -> anyhow::Result<ExitCode> {
     match &line.verb {
         Verb::Import(arguments) => import::run(arguments, &config, console)?,
         Verb::Export(arguments) => export::run(arguments, &config, console)?,
-        Verb::Dev(_) | Verb::Publish(_) | Verb::Ingest(_) | Verb::Serve(_) => {
-            anyhow::bail!("not yet")
-        }
+        Verb::Dev(_) => dev::run(&config, console)?,
+        Verb::Serve(_) => serve::run(&config, console)?,
+        Verb::Publish(_) => publish::run(&config, console)?,
+        Verb::Ingest(_) => ingest::run(&config, console)?,
         Verb::Verify(_) | Verb::Config(_) => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use events::event::{Network, Role};
 use events::identity::Address;
 use events::unit::{Millis, UnixMillis};
 
-use super::Identity;
+use publisher::identity::Identity;
 
 /// An operator.
 pub struct Operator {
@@ -35,7 +35,7 @@ impl Operator {
     ) -> Granted {
         let delegation = Delegation {
             expiry_ms: now.plus(lifetime),
-            key: identity.key,
+            key: identity.key(),
             network,
             node: identity.node.clone(),
             operator: self.address,

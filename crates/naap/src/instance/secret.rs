@@ -1,4 +1,4 @@
-//! Files that are written once and then kept: secrets as 64 hex digits, names as text.
+//! A secret that is drawn once and then kept, as 64 hex digits in a file for its owner's eyes; and files replaced whole.
 //!
 //! A file that is there and cannot be read as what it should be is an error, never a reason to make another.
 
@@ -29,14 +29,6 @@ pub(super) fn load_or_make(
         bail!("{} holds no key of 64 hex digits: restore it from a copy", path.display());
     }
     Ok(bytes)
-}
-
-/// The name in a file, made at the first time.
-pub(super) fn load_or_make_text(
-    path: &Path,
-    make: impl FnOnce() -> String,
-) -> anyhow::Result<String> {
-    load(path)?.map_or_else(|| keep(path, &make(), 0o644), Ok)
 }
 
 fn load(path: &Path) -> anyhow::Result<Option<String>> {

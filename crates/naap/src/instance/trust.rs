@@ -13,7 +13,8 @@ use sla::trust::{Member, TrustFile};
 use super::{Instance, replace};
 
 impl Instance {
-    fn trust_path(&self, network: Network) -> PathBuf {
+    /// Where a network's trust file is.
+    pub fn trust_path(&self, network: Network) -> PathBuf {
         self.folder.join("trust").join(format!("{network}.toml"))
     }
 

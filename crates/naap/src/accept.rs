@@ -1,0 +1,121 @@
+//! From channels to the record's door: what comes is let in or refused, synced, and only then acknowledged.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use anyhow::Context;
+use channel::http::{Decline, Sink};
+use channel::{Delivery, Subscription};
+use events::refusal::{Defect, Refusal};
+use futures_util::FutureExt;
+use pipeline::Clock;
+use pipeline::intake::Intake;
+use pipeline::settle::Wake;
+
+use crate::process::Failures;
+
+/// How many deliveries are let in at once: they share one sync.
+const AT_ONCE: usize = 128;
+
+/// How long a sender waits that we cannot serve now.
+const BUSY_MS: u64 = 1_000;
+
+/// How long a sender waits whose clock is ahead, or whose quota is spent.
+const LATER_MS: u64 = 10_000;
+
+/// The record's door with what goes with it: whom to wake, and whom to tell when the record fails.
+#[derive(Clone)]
+pub struct Door {
+    /// The time.
+    pub clock: Clock,
+    /// Whom to tell.
+    pub failures: Failures,
+    /// The door itself.
+    pub intake: Arc<Intake>,
+    /// Whom to wake.
+    pub wake: SyncSender<Wake>,
+}
+
+impl Door {
+    /// Wakes the settler. A call that already waits does for this one too.
+    pub fn wake(&self) {
+        match self.wake.try_send(Wake::Look) {
+            // A settler that is gone has told why itself.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    /// Lets frames in: when it returns, what was not refused is synced.
+    pub async fn take(
+        &self,
+        frames: Vec<Vec<u8>>,
+    ) -> Result<Vec<Result<(), Refusal>>, pipeline::Error> {
+        let (intake, received_ms) = (Arc::clone(&self.intake), (self.clock)());
+        let taken =
+            tokio::task::spawn_blocking(move || intake.accept_all(frames, received_ms)).await;
+        let cancelled =
+            |_| pipeline::Error::Absent("the door was closed in the middle of a batch".to_owned());
+        let verdicts = taken.map_err(cancelled)??;
+        self.wake();
+        Ok(verdicts.into_iter().map(|verdict| verdict.map(drop)).collect())
+    }
+
+    /// Takes deliveries until the channel is closed. A refused batch is counted and acknowledged: it was looked at.
+    pub async fn follow(self, mut subscription: Box<dyn Subscription>) -> anyhow::Result<()> {
+        while let Some(first) = subscription.next().await.context("the channel failed")? {
+            let mut deliveries: Vec<Delivery> = vec![first];
+            while deliveries.len() < AT_ONCE {
+                match subscription.next().now_or_never() {
+                    Some(Ok(Some(delivery))) => deliveries.push(delivery),
+                    _ => break,
+                }
+            }
+            let frames = deliveries.iter().map(|delivery| delivery.message.body.to_vec()).collect();
+            match self.take(frames).await {
+                Ok(_) => {
+                    for delivery in deliveries {
+                        delivery.ack().await.context("a delivery was not acknowledged")?;
+                    }
+                }
+                // What is not acknowledged comes again.
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(%error, "batches were not kept; their publishers try again");
+                    drop(deliveries);
+                    tokio::time::sleep(std::time::Duration::from_millis(BUSY_MS)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A sink for batches that peers push over HTTP.
+    pub fn sink(&self) -> Sink {
+        let door = self.clone();
+        Arc::new(move |message| {
+            let door = door.clone();
+            Box::pin(async move {
+                let verdicts = match door.take(vec![message.body.to_vec()]).await {
+                    Ok(verdicts) => verdicts,
+                    Err(error) if error.is_retryable() => {
+                        tracing::warn!(%error, "a pushed batch was not kept; its publisher tries again");
+                        return Err(Decline::Busy { retry_after_ms: BUSY_MS });
+                    }
+                    Err(error) => {
+                        door.failures.tell(anyhow::Error::from(error).context("the record failed"));
+                        return Err(Decline::Busy { retry_after_ms: LATER_MS });
+                    }
+                };
+                verdicts.into_iter().next().unwrap_or(Ok(())).map_err(|refusal| decline(&refusal))
+            })
+        })
+    }
+}
+
+fn decline(refusal: &Refusal) -> Decline {
+    match refusal.defect {
+        Defect::QuotaUnknownKey => Decline::Quota { retry_after_ms: LATER_MS },
+        Defect::BatchFuture => Decline::Busy { retry_after_ms: LATER_MS },
+        defect => Decline::Final { code: defect.code().to_owned(), detail: refusal.detail.clone() },
+    }
+}

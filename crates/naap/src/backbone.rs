@@ -1,0 +1,188 @@
+//! What `dev` and `ingest` have in common: a record that is written, settled, repaired and served in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api::live::{Bounds, Feed};
+use api::state::LedgerSource;
+use channel::address::Policy;
+use channel::http::{Limits, Peer, Served};
+use events::event::Network;
+use pipeline::Clock;
+use pipeline::repair::{LedgerSource as RepairSource, RepairError, repair};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::accept::Door;
+use crate::config::Config;
+use crate::process::{Failures, within};
+use crate::settling::{self, Settling};
+use crate::store::Store;
+use crate::web::{self, Gifts, Sources};
+
+/// The parts at work.
+pub struct Backbone {
+    /// Where the API answers.
+    pub address: SocketAddr,
+    repairs: Vec<JoinHandle<()>>,
+    serving: JoinHandle<()>,
+    settling: Settling,
+    stop_ms: u64,
+    stopping: CancellationToken,
+}
+
+/// A backbone whose API does not answer yet.
+pub struct Foundation {
+    /// The record's door.
+    pub door: Door,
+    gifts: Gifts,
+    feed: Arc<Feed>,
+    listener: TcpListener,
+    settling: Settling,
+    store: Store,
+}
+
+impl Foundation {
+    /// Takes the address, and begins to settle.
+    pub async fn lay(
+        store: Store,
+        config: &Config,
+        clock: &Clock,
+        failures: &Failures,
+    ) -> anyhow::Result<Self> {
+        let listener = web::bind(config.api.listen, "the API", "--listen").await?;
+        let feed = Arc::new(Feed::new(clock(), Bounds::default()));
+        let (wake, woken) = settling::waker();
+        let door = Door {
+            clock: Arc::clone(clock),
+            failures: failures.clone(),
+            intake: Arc::clone(&store.intake),
+            wake: wake.clone(),
+        };
+        let (settling, gifts) = settling::start(&store, &feed, clock, (wake, woken), failures)?;
+        Ok(Self { door, gifts, feed, listener, settling, store })
+    }
+
+    /// Lets the API answer, with what the other roles give, and repairs gaps from peers.
+    pub fn open(
+        self,
+        mut gifts: Gifts,
+        config: &Config,
+        failures: &Failures,
+    ) -> anyhow::Result<Backbone> {
+        let Self { door, gifts: own, feed, listener, settling, store } = self;
+        gifts.checks.splice(0..0, own.checks);
+        gifts.contributors.extend(own.contributors);
+        let address = listener.local_addr().context("the API's address")?;
+        let stopping = CancellationToken::new();
+        let ledger: LedgerSource = {
+            let ledger = Arc::clone(&store.ledger);
+            Arc::new(move || Arc::clone(&ledger))
+        };
+        let sources = Sources { ledger, warehouse: store.warehouse.clone() };
+        let served = Served {
+            sink: Some(door.sink()),
+            feed: None,
+            source: Some(Arc::new(RepairSource(Arc::clone(&store.ledger)))),
+        };
+        let peers = channel::http::router(served, Limits::default());
+        let router = web::router(config, &door.clock, sources, feed, gifts, stopping.clone());
+        let router = router.merge(peers);
+        let stop_ms = config.instance.stop_ms;
+        let serving =
+            failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
+        let mut repairs = Vec::new();
+        for url in &config.channel.peers {
+            let peer = Peer::new(url, &policy(config), Limits::default())
+                .with_context(|| format!("channel.peers: {url}"))?;
+            let every = Duration::from_millis(config.channel.repair_ms);
+            let work = mend(
+                store.ledger.clone(),
+                door.clone(),
+                peer,
+                url.clone(),
+                every,
+                stopping.clone(),
+            );
+            repairs.push(failures.watch("repairing", work));
+        }
+        Ok(Backbone { address, repairs, serving, settling, stop_ms, stopping })
+    }
+}
+
+impl Backbone {
+    /// Stops serving, repairing and, last, settling.
+    pub async fn stop(self) {
+        let wait = Duration::from_millis(self.stop_ms);
+        self.stopping.cancel();
+        within(wait, "serving", async {
+            self.serving.await.ok();
+            for repair in self.repairs {
+                repair.await.ok();
+            }
+        })
+        .await;
+        let settling = tokio::task::spawn_blocking(move || self.settling.stop());
+        within(wait, "settling", async {
+            settling.await.ok();
+        })
+        .await;
+    }
+}
+
+/// Which addresses peers may have.
+pub fn policy(config: &Config) -> Policy {
+    Policy {
+        loopback: config.channel.loopback,
+        private: config.channel.private,
+        ..Policy::default()
+    }
+}
+
+/// Asks a peer for what the record lacks, again and again.
+async fn mend(
+    ledger: Arc<ledger::Ledger>,
+    door: Door,
+    peer: Peer,
+    url: String,
+    every: Duration,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut is_reachable = true;
+    loop {
+        match repair(&ledger, &door.intake, &peer, &door.clock).await {
+            Ok(repaired) => {
+                if repaired.kept > 0 {
+                    door.wake();
+                    tracing::info!(
+                        peer = url,
+                        kept = repaired.kept,
+                        refused = repaired.refused,
+                        "repaired gaps"
+                    );
+                }
+                is_reachable = true;
+            }
+            Err(RepairError::Kept(error)) if !error.is_retryable() => return Err(error.into()),
+            Err(error) => {
+                if std::mem::take(&mut is_reachable) {
+                    tracing::warn!(peer = url, %error, "cannot ask a peer for what is missing; trying again");
+                }
+            }
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return Ok(()),
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// The networks that a folder knows, by their trust files.
+pub fn known_networks(
+    instance: &crate::instance::Instance,
+) -> anyhow::Result<Vec<sla::trust::TrustFile>> {
+    Network::ALL.iter().filter_map(|network| instance.trust(*network).transpose()).collect()
+}

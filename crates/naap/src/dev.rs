@@ -1,0 +1,89 @@
+//! `naap dev`: every role in one process, over the embedded channel.
+//!
+//! The order of the start is that of the floors: record, settling, channel, who may speak, doors. Stopping goes the
+//! other way round: doors, spool, outbox, channel, record, settling.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel::embedded::{Embedded, Limits};
+use channel::{Channel, Publish, Selector, Start, Subscribe};
+
+use crate::backbone::{Foundation, known_networks};
+use crate::config::Config;
+use crate::console::Console;
+use crate::instance::Instance;
+use crate::node::{Node, Plan};
+use crate::own::{Addresses, Own};
+use crate::store::{self, Store};
+use crate::{doors, process, simulate};
+
+/// Runs the verb.
+pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
+    process::runtime()?.block_on(dev(config, console))
+}
+
+async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
+    let instance = Instance::open(&config.instance.data)?;
+    let clock = store::clock();
+    let own = Own::of(&instance, config)?;
+    own.trust(&instance)?;
+    let mut simulation = simulate::prepare(&instance, config, &clock)?;
+    let store = Store::open(&instance, config, known_networks(&instance)?)?;
+    store.vouch([own.node.key(), own.controller.key()]);
+    if let Some(simulation) = &mut simulation {
+        store.vouch(simulation.keys());
+        simulation.past(&instance, &store, &clock)?;
+    }
+
+    let (failures, mut failed) = process::failures();
+    let foundation = Foundation::lay(store, config, &clock, &failures).await?;
+    let embedded = Embedded::new(Limits::default());
+    let subscription = embedded.subscribe(Selector::All, Start::Oldest).await?;
+    let following =
+        failures.watch("the record's door", foundation.door.clone().follow(subscription));
+    let publish: Arc<dyn Publish> = Arc::new(embedded.clone());
+    let heralding =
+        own.herald(&instance, config, vec![Arc::clone(&publish)], &clock)?.start(&failures)?;
+    let plan = Plan {
+        channels: vec![Arc::clone(&publish)],
+        folder: instance.node_folder(&config.node.name),
+        intake: doors::intake(config),
+        kafka: doors::kafka(config),
+        name: config.node.name.clone(),
+        secret: own.node.secret().clone(),
+        speaker: own.speaker(config),
+    };
+    let mut node = Node::start(plan, config, &clock, &failures).await?;
+    let mut gifts = node.gifts();
+    let playing = match simulation {
+        Some(simulation) => {
+            Some(simulation.play(&instance, config, publish, &clock, &failures, &mut gifts).await?)
+        }
+        None => None,
+    };
+    let backbone = foundation.open(gifts, config, &failures)?;
+    let addresses =
+        Addresses { api: Some(backbone.address), intake: node.intake, kafka: node.kafka };
+    addresses.write(&instance)?;
+    console.text(addresses.greeting(config))?;
+
+    let outcome = failed.or_signal().await;
+    process::let_second_signal_end();
+    tracing::info!("stopping");
+    let wait = Duration::from_millis(config.instance.stop_ms);
+    if let Some(playing) = playing {
+        playing.stop().await;
+    }
+    node.stop().await;
+    heralding.stop(wait).await;
+    if let Err(error) = embedded.close(wait).await {
+        tracing::warn!(%error, "batches were on their way; they are sent again after the next start");
+    }
+    process::within(wait, "the record's door", async {
+        following.await.ok();
+    })
+    .await;
+    backbone.stop().await;
+    outcome.and_then(|()| failed.late())
+}

@@ -1,0 +1,42 @@
+//! `naap ingest`: takes batches that publishers push, keeps, repairs, settles and serves them.
+
+use crate::backbone::{Foundation, known_networks};
+use crate::config::Config;
+use crate::console::Console;
+use crate::instance::Instance;
+use crate::store::{self, Store};
+use crate::web::Gifts;
+use crate::{own, process};
+
+/// Runs the verb.
+pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
+    process::runtime()?.block_on(ingest(config, console))
+}
+
+async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
+    let instance = Instance::open(&config.instance.data)?;
+    let clock = store::clock();
+    let network = config.instance.network;
+    let trust = instance.trust_with(network, &[])?;
+    if trust.members.is_empty() {
+        tracing::warn!(
+            file = %instance.trust_path(network).display(),
+            "nobody's word counts yet: put the network's trust file there and start again"
+        );
+    }
+    let store = Store::open(&instance, config, known_networks(&instance)?)?;
+    let (failures, mut failed) = process::failures();
+    let foundation = Foundation::lay(store, config, &clock, &failures).await?;
+    let backbone = foundation.open(Gifts::default(), config, &failures)?;
+    let addresses = own::Addresses { api: Some(backbone.address), intake: None, kafka: None };
+    addresses.write(&instance)?;
+    console.line(format_args!(
+        "API and channel http://{0}, described at http://{0}/docs",
+        backbone.address
+    ))?;
+    let outcome = failed.or_signal().await;
+    process::let_second_signal_end();
+    tracing::info!("stopping");
+    backbone.stop().await;
+    outcome.and_then(|()| failed.late())
+}

@@ -1,0 +1,278 @@
+//! A node's publisher at work: its doors, its spool, its outbox, and the pump between them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use api::health::{Check, Finding};
+use api::metrics::{Contributor, Exposition};
+use channel::Publish;
+use events::unit::{Millis, UnixMillis};
+use pipeline::Clock;
+use publisher::intake::{self, http, kafka};
+use publisher::outbox::{self, Outbox, Shelf};
+use publisher::pump::{self, Pump};
+use publisher::spool::{self, Spool};
+use publisher::translate::Speaker;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::process::{Failures, within};
+use crate::web::{self, Gifts};
+
+/// What a node is and where it can be reached.
+pub struct Plan {
+    /// Where batches go.
+    pub channels: Vec<Arc<dyn Publish>>,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its HTTP door.
+    pub intake: Option<http::Config>,
+    /// Its Kafka door.
+    pub kafka: Option<kafka::Config>,
+    /// What it is called in metrics.
+    pub name: String,
+    /// What it seals with.
+    pub secret: ed25519_dalek::SigningKey,
+    /// Who it speaks as.
+    pub speaker: Speaker,
+}
+
+/// A node at work.
+pub struct Node {
+    /// Where envelopes are taken by HTTP.
+    pub intake: Option<SocketAddr>,
+    /// Where it hears Kafka.
+    pub kafka: Option<SocketAddr>,
+    /// Its sealed batches.
+    pub shelf: Shelf,
+    /// What it heard, as it was heard.
+    pub spool: Arc<Spool>,
+    closing: CancellationToken,
+    doors: Vec<JoinHandle<()>>,
+    ending: CancellationToken,
+    gifts: Gifts,
+    pump: JoinHandle<()>,
+    stop_ms: u64,
+}
+
+impl Node {
+    /// Opens spool and outbox, binds the doors, and begins.
+    pub async fn start(
+        plan: Plan,
+        config: &Config,
+        clock: &Clock,
+        failures: &Failures,
+    ) -> anyhow::Result<Self> {
+        let Plan { channels, folder, intake, kafka, name, secret, speaker } = plan;
+        let stop_ms = config.instance.stop_ms;
+        let options = spool_options(&folder, config);
+        let outbox_options = outbox_options(&folder, config, clock());
+        let network = speaker.network;
+        let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+            Ok((Spool::open(&options)?, Outbox::open(outbox_options, secret, network)?))
+        });
+        let (spool, (outbox, opening)) = opened.await??;
+        if let Some(why) = opening.unproven {
+            tracing::warn!(node = name, epoch = opening.epoch, why, "began a new epoch");
+        }
+        let spool = Arc::new(spool);
+        let clock_ms: intake::Clock = {
+            let clock = Arc::clone(clock);
+            Arc::new(move || clock().0)
+        };
+        let counts = intake::Counts::default();
+        let closing = CancellationToken::new();
+        let mut doors = Vec::new();
+        let mut node_kafka = None;
+        if let Some(settings) = kafka {
+            let listener = kafka::Listener::bind(
+                settings,
+                Arc::clone(&spool),
+                Arc::clone(&clock_ms),
+                counts.clone(),
+            )
+            .await
+            .context(
+                "no door for Kafka: free the port, or name another with --kafka (port 0: any)",
+            )?;
+            node_kafka = Some(listener.address());
+            let closing = closing.clone();
+            doors.push(failures.watch("the Kafka door", async move {
+                listener.run(closing).await;
+                Ok(())
+            }));
+        }
+        let mut node_intake = None;
+        if let Some(mut settings) = intake {
+            let listener = web::bind(settings.listen, "envelopes", "--intake").await?;
+            let address = listener.local_addr()?;
+            settings.listen = address;
+            node_intake = Some(address);
+            let router =
+                http::router(settings, Arc::clone(&spool), Arc::clone(&clock_ms), counts.clone())?;
+            doors.push(
+                failures
+                    .watch("the HTTP door", web::serve(listener, router, stop_ms, closing.clone())),
+            );
+        }
+        let version = env!("CARGO_PKG_VERSION").parse().context("the version is a label")?;
+        let settings =
+            pump::Settings { drain_ms: Millis(stop_ms / 2), ..pump::Settings::new(version) };
+        let pump = Pump::new(Arc::clone(&spool), outbox, speaker, channels, clock_ms, settings);
+        let (shelf, pumped) = (pump.shelf(), pump.counts());
+        let gifts = gifts(&name, &counts, &pumped, &spool, config.spool.quota_bytes);
+        let ending = CancellationToken::new();
+        let run = pump.run(ending.clone());
+        let pump = failures.watch("publishing", async move { Ok(run.await?) });
+        let (intake, kafka) = (node_intake, node_kafka);
+        Ok(Self { intake, kafka, shelf, spool, closing, doors, ending, gifts, pump, stop_ms })
+    }
+
+    /// What the API says of it.
+    pub fn gifts(&mut self) -> Gifts {
+        std::mem::take(&mut self.gifts)
+    }
+
+    /// Closes the doors: what they answered is in the spool.
+    pub async fn close_doors(&mut self) {
+        self.closing.cancel();
+        let doors = std::mem::take(&mut self.doors);
+        within(Duration::from_millis(self.stop_ms), "the doors", async {
+            for door in doors {
+                door.await.ok();
+            }
+        })
+        .await;
+    }
+
+    /// Lets the pump seal what was heard and send what it can.
+    pub async fn stop(mut self) {
+        self.close_doors().await;
+        self.ending.cancel();
+        within(Duration::from_millis(self.stop_ms), "publishing", async {
+            self.pump.await.ok();
+        })
+        .await;
+    }
+}
+
+fn spool_options(folder: &std::path::Path, config: &Config) -> spool::Config {
+    spool::Config {
+        segment_bytes: config.spool.segment_bytes,
+        quota_bytes: config.spool.quota_bytes,
+        retention_ms: config.spool.retention_ms,
+        ..spool::Config::at(folder.join("spool"))
+    }
+}
+
+/// An outbox in a node's folder; no epoch begins below the seconds of the clock.
+pub fn outbox_options(
+    folder: &std::path::Path,
+    config: &Config,
+    now: UnixMillis,
+) -> outbox::Options {
+    outbox::Options {
+        segment_bytes: config.outbox.segment_bytes,
+        quota_bytes: config.outbox.quota_bytes,
+        retention_ms: Millis(config.outbox.retention_ms),
+        first_epoch: now.0 / 1_000,
+        ..outbox::Options::at(folder.join("outbox"))
+    }
+}
+
+fn gifts(
+    name: &str,
+    doors: &intake::Counts,
+    pumped: &pump::Counts,
+    spool: &Arc<Spool>,
+    quota_bytes: u64,
+) -> Gifts {
+    let room = {
+        let (name, spool, seen) = (name.to_owned(), Arc::clone(spool), AtomicU64::new(0));
+        move || {
+            let refused = spool.refused_records();
+            let fresh = refused.saturating_sub(seen.swap(refused, Ordering::Relaxed));
+            let used = spool.used_bytes();
+            let state =
+                format!("{name}: {used} of {quota_bytes} bytes, {} records wait", backlog(&spool));
+            match fresh {
+                0 => Finding::ok(state),
+                _ => Finding::wrong(format!(
+                    "{state}, {fresh} were turned away since the last look: spool.quota_bytes"
+                )),
+            }
+        }
+    };
+    let (name, doors, pumped, spool) =
+        (name.to_owned(), doors.clone(), pumped.clone(), Arc::clone(spool));
+    let numbers: Contributor = Arc::new(move |to: &mut Exposition| {
+        let node = ("node", name.as_str());
+        let heard = doors.snapshot();
+        for (door, count) in &heard.kept {
+            let labels = [node, ("door", *door)];
+            to.counter(
+                "naap_heard_records_total",
+                "Records that are in the spool.",
+                &labels,
+                *count,
+            );
+        }
+        for (code, count) in &heard.refused {
+            let labels = [node, ("code", *code)];
+            to.counter("naap_turned_away_total", "What the doors turned away.", &labels, *count);
+        }
+        expose_pump(to, node, &pumped.snapshot());
+        to.gauge("naap_spool_bytes", "Raw records kept.", &[node], spool.used_bytes());
+        to.gauge("naap_spool_records", "Raw records that wait.", &[node], backlog(&spool));
+    });
+    Gifts { checks: vec![Check::new("spool", room)], contributors: vec![numbers] }
+}
+
+fn backlog(spool: &Spool) -> u64 {
+    spool.end().0.saturating_sub(spool.committed().0)
+}
+
+fn expose_pump(to: &mut Exposition, node: (&str, &str), pumped: &pump::Snapshot) {
+    for (defect, count) in &pumped.refusals {
+        let labels = [node, ("code", defect.code())];
+        to.counter("naap_refused_envelopes_total", "What no event was made of.", &labels, *count);
+    }
+    for (family, count) in &pumped.families {
+        let labels = [node, ("family", family.as_str())];
+        to.counter(
+            "naap_unknown_envelopes_total",
+            "Envelopes of families nobody translates.",
+            &labels,
+            *count,
+        );
+    }
+    let counters = [
+        ("naap_translated_records_total", "Records that were translated.", pumped.records),
+        ("naap_sealed_events_total", "Events that were taken to be sealed.", pumped.events),
+        ("naap_repeated_events_total", "Events that were taken before.", pumped.known),
+        ("naap_dropped_events_total", "Events lost before they could be signed.", pumped.dropped),
+        ("naap_sent_batches_total", "Batches that left.", pumped.batches),
+        ("naap_sent_bytes_total", "Their bytes.", pumped.bytes),
+        ("naap_resent_batches_total", "Sends that failed and were tried again.", pumped.retries),
+        (
+            "naap_set_aside_batches_total",
+            "Batches that a receiver will never take.",
+            pumped.set_aside,
+        ),
+    ];
+    for (name, meaning, value) in counters {
+        to.counter(name, meaning, &[node], value);
+    }
+    to.gauge(
+        "naap_outbox_unheld_batches",
+        "Batches that nobody else is known to hold.",
+        &[node],
+        pumped.unheld,
+    );
+    to.gauge("naap_outbox_bytes", "Sealed batches kept.", &[node], pumped.shelf_bytes);
+}

@@ -1,0 +1,229 @@
+//! The nodes of an instance itself: the one its doors speak for, the controller and the collector, and their operator.
+//!
+//! What they say about who may speak is said by a herald; nothing is sent here.
+
+mod addresses;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use channel::Publish;
+use events::body::Body;
+use events::body::record::{Granted, RosterMember};
+use events::delegation::Delegation;
+use events::event::{Network, Role};
+use events::identity::{Address, AddressSignature};
+use events::unit::{Millis, UnixMillis};
+use pipeline::Clock;
+use publisher::identity::Identity;
+use publisher::translate::Speaker;
+use sla::trust::Member;
+
+use crate::config::Config;
+use crate::herald::{Herald, Statements};
+use crate::instance::{Instance, Operator, replace};
+use crate::node::outbox_options;
+
+pub use addresses::Addresses;
+
+/// The folder of the node that imports sign as.
+pub const COLLECTOR: &str = "collector";
+
+/// The folder of the node that says who may speak.
+const CONTROLLER: &str = "controller";
+
+/// What an operator whose key is elsewhere has to sign, its typed data, and where its signature is put.
+const DELEGATION: &str = "delegation.json";
+const TO_SIGN: &str = "to-sign.json";
+const SIGNATURE: &str = "signature";
+
+/// The nodes and their operator.
+pub struct Own {
+    /// Says who may speak.
+    pub controller: Identity,
+    /// The node that the doors speak for.
+    pub node: Identity,
+    network: Network,
+    operator: Arc<Operator>,
+    /// Who answers for the node.
+    reporter: Address,
+    role: Role,
+}
+
+impl Own {
+    /// Those of this folder, made at the first time.
+    pub fn of(instance: &Instance, config: &Config) -> anyhow::Result<Self> {
+        let operator = instance.operator()?;
+        Ok(Self {
+            controller: instance.node(CONTROLLER)?,
+            node: instance.node(&config.node.name)?,
+            network: config.instance.network,
+            reporter: config.node.operator.unwrap_or(operator.address),
+            role: config.node.role,
+            operator: Arc::new(operator),
+        })
+    }
+
+    /// Sees to it that the trust file names the controller and the collector.
+    pub fn trust(&self, instance: &Instance) -> anyhow::Result<()> {
+        let address = self.operator.address;
+        let member = |key, role| Member { address, key: Some(key), role };
+        let collector = instance.node(COLLECTOR)?.key();
+        let members =
+            [member(self.controller.key(), Role::Controller), member(collector, Role::Collector)];
+        instance.trust_with(self.network, &members)?;
+        Ok(())
+    }
+
+    /// Who the node speaks as.
+    pub fn speaker(&self, config: &Config) -> Speaker {
+        Speaker {
+            network: self.network,
+            reporter: self.reporter,
+            role: self.role,
+            node: self.node.node.clone(),
+            region: config.node.region.clone(),
+        }
+    }
+
+    /// What says, as the controller, that the node may speak and who is in the roster.
+    pub fn herald(
+        &self,
+        instance: &Instance,
+        config: &Config,
+        channels: Vec<Arc<dyn Publish>>,
+        clock: &Clock,
+    ) -> anyhow::Result<Herald> {
+        let now = clock();
+        let right = self.right(instance, config, now)?;
+        let roster = self.roster(config);
+        let (gist, delegated) = match right {
+            Right::Ours => (String::new(), None),
+            Right::Theirs(granted) => (format!("{granted:?}"), granted),
+        };
+        let gist = format!("{gist} {} {} {roster:?}", self.node.key(), self.role);
+        let (operator, node, network, role) =
+            (Arc::clone(&self.operator), self.node.clone(), self.network, self.role);
+        let (is_ours, lifetime) =
+            (config.node.operator.is_none(), Millis(config.roster.delegation_ms));
+        let statements: Statements = Box::new(move |now| {
+            let ours = is_ours.then(|| operator.delegate(network, role, &node, now, lifetime));
+            let granted = ours.or_else(|| delegated.clone()).map(Body::DelegationGranted);
+            granted.into_iter().chain(members(&roster, now)).collect()
+        });
+        let folder = instance.node_folder(CONTROLLER);
+        Ok(Herald {
+            channels,
+            clock: Arc::clone(clock),
+            gist,
+            identity: self.controller.clone(),
+            options: outbox_options(&folder, config, now),
+            folder,
+            renew: Millis(config.roster.renew_ms),
+            speaker: Speaker {
+                network,
+                reporter: self.operator.address,
+                role: Role::Controller,
+                node: self.controller.node.clone(),
+                region: None,
+            },
+            statements,
+        })
+    }
+
+    /// The addresses that may speak: the node's own, and those that are configured.
+    fn roster(&self, config: &Config) -> Vec<(Role, Address)> {
+        let role = if self.role == Role::Gateway { Role::Gateway } else { Role::Orchestrator };
+        let named = |role, addresses: &[Address]| {
+            addresses.iter().map(move |at| (role, *at)).collect::<Vec<_>>()
+        };
+        let mut roster = named(Role::Gateway, &config.roster.gateways);
+        roster.extend(named(Role::Orchestrator, &config.roster.orchestrators));
+        roster.push((role, self.reporter));
+        roster.sort_unstable();
+        roster.dedup();
+        roster
+    }
+
+    /// How the node comes by the right to speak.
+    fn right(
+        &self,
+        instance: &Instance,
+        config: &Config,
+        now: UnixMillis,
+    ) -> anyhow::Result<Right> {
+        if config.node.operator.is_none() {
+            return Ok(Right::Ours);
+        }
+        let folder = instance.node_folder(&config.node.name);
+        let delegation = self.delegation(&folder, config, now)?;
+        let path = folder.join(SIGNATURE);
+        let signature = std::fs::read_to_string(&path).unwrap_or_default();
+        let signature: Option<AddressSignature> = signature.trim().parse().ok();
+        let signed = signature.filter(|signature| delegation.verify(signature).is_ok());
+        if signed.is_none() {
+            tracing::warn!(
+                operator = %self.reporter,
+                to_sign = %folder.join(TO_SIGN).display(),
+                signature = %path.display(),
+                "nothing this node says counts yet: have its operator sign the typed data (go-livepeer: POST \
+                 /signMessage with SigFormat data/typed), put the signature there, and start again"
+            );
+        }
+        Ok(Right::Theirs(signed.map(|signature| Granted { delegation, signature })))
+    }
+
+    /// The delegation that waits for a signature or has one; another one in time before it ends.
+    fn delegation(
+        &self,
+        folder: &Path,
+        config: &Config,
+        now: UnixMillis,
+    ) -> anyhow::Result<Delegation> {
+        let path = folder.join(DELEGATION);
+        let known: Option<Delegation> =
+            std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let fresh = Delegation {
+            expiry_ms: now.plus(Millis(config.roster.delegation_ms)),
+            key: self.node.key(),
+            network: self.network,
+            node: self.node.node.clone(),
+            operator: self.reporter,
+            role: self.role,
+            serial: now.0,
+        };
+        let is_good = |known: &Delegation| {
+            let same =
+                Delegation { expiry_ms: fresh.expiry_ms, serial: fresh.serial, ..known.clone() };
+            same == fresh && known.expiry_ms > now.plus(Millis(config.roster.renew_ms))
+        };
+        if let Some(known) = known.filter(is_good) {
+            return Ok(known);
+        }
+        let write = |name: &str, text: Vec<u8>| {
+            let path = folder.join(name);
+            replace(&path, &text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write(TO_SIGN, serde_json::to_vec_pretty(&fresh.typed_data())?)?;
+        write(DELEGATION, serde_json::to_vec(&fresh)?)?;
+        Ok(fresh)
+    }
+}
+
+/// How a node comes by the right to speak.
+enum Right {
+    /// Its operator's key is ours.
+    Ours,
+    /// Its operator signed elsewhere, or has not yet.
+    Theirs(Option<Granted>),
+}
+
+fn members(roster: &[(Role, Address)], now: UnixMillis) -> Vec<Body> {
+    let count = u32::try_from(roster.len()).unwrap_or(u32::MAX);
+    let member = |(role, member): &(Role, Address)| {
+        let (member, role) = (*member, *role);
+        Body::RosterObserved(RosterMember { as_of_ms: now, count, member, role, urls: Vec::new() })
+    };
+    roster.iter().map(member).collect()
+}

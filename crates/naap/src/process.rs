@@ -1,0 +1,147 @@
+//! The life of a process with roles: it runs until it is told to stop or a role fails, and then stops in good order.
+//!
+//! A role that fails ends the process: what it had acknowledged is safe, and the next start finds out the rest.
+
+use std::future::Future;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+/// How roles tell that they cannot go on. Clones tell the same process.
+#[derive(Clone)]
+pub struct Failures(mpsc::Sender<anyhow::Error>);
+
+/// Hears of failures.
+pub struct Failed(mpsc::Receiver<anyhow::Error>);
+
+/// A pair of them.
+pub fn failures() -> (Failures, Failed) {
+    let (sender, receiver) = mpsc::channel(16);
+    (Failures(sender), Failed(receiver))
+}
+
+impl Failures {
+    /// Tells that a role cannot go on. The first to tell is heard; the process ends whatever the others say.
+    pub fn tell(&self, error: anyhow::Error) {
+        self.0.try_send(error).ok();
+    }
+
+    /// Runs a role beside the others and tells if it fails.
+    pub fn watch(
+        &self,
+        role: &'static str,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        let failures = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = work.await {
+                failures.tell(error.context(format!("{role} stopped")));
+            }
+        })
+    }
+
+    /// Runs a role on a thread of its own and tells if it fails.
+    pub fn watch_thread(
+        &self,
+        role: &'static str,
+        work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<JoinHandle<()>> {
+        let failures = self.clone();
+        let run = move || {
+            // A thread that panics tells by leaving this behind.
+            let guard = Guard { failures: failures.clone(), role, is_over: false };
+            let outcome = work();
+            guard.end();
+            if let Err(error) = outcome {
+                failures.tell(error.context(format!("{role} stopped")));
+            }
+        };
+        std::thread::Builder::new()
+            .name(role.to_owned())
+            .spawn(run)
+            .with_context(|| format!("cannot start {role}"))
+    }
+}
+
+struct Guard {
+    failures: Failures,
+    is_over: bool,
+    role: &'static str,
+}
+
+impl Guard {
+    fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.failures.tell(anyhow::anyhow!("{} panicked", self.role));
+        }
+    }
+}
+
+impl Failed {
+    /// Waits until somebody asks us to stop (then `Ok`) or a role fails.
+    pub async fn or_signal(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            signal = signal() => signal,
+            error = self.0.recv() => Err(error.unwrap_or_else(|| anyhow::anyhow!("every role is gone"))),
+        }
+    }
+
+    /// What failed while stopping, if anything did.
+    pub fn late(&mut self) -> anyhow::Result<()> {
+        self.0.try_recv().map_or(Ok(()), Err)
+    }
+}
+
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
+async fn signal() -> anyhow::Result<()> {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
+        tokio::select! {
+            outcome = interrupted => outcome.context("cannot hear Ctrl-C"),
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await.context("cannot hear Ctrl-C")
+}
+
+/// Lets the next signal end the process at once: everything on disk is as safe as after a crash.
+pub fn let_second_signal_end() {
+    tokio::spawn(async {
+        if signal().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+}
+
+/// Waits for work that is stopping, at most so long; says whether it ended.
+pub async fn within(wait: Duration, what: &'static str, work: impl Future<Output = ()>) -> bool {
+    let is_over = tokio::time::timeout(wait, work).await.is_ok();
+    if !is_over {
+        tracing::warn!(
+            what,
+            wait_ms = wait.as_millis(),
+            "did not end in time; the next start goes on from there"
+        );
+    }
+    is_over
+}
+
+/// A runtime for the roles of a process.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}

@@ -1,0 +1,103 @@
+//! `naap publish`: the publisher alone, beside a node: hears it, signs, sends to peers, and serves what they miss.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use api::metrics::Exposition;
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use channel::Publish;
+use channel::http::{Limits, Peer, Served};
+use tokio_util::sync::CancellationToken;
+
+use crate::backbone::policy;
+use crate::config::Config;
+use crate::console::Console;
+use crate::instance::Instance;
+use crate::node::{Node, Plan};
+use crate::own::{Addresses, Own};
+use crate::web::{self, Gifts};
+use crate::{doors, process, store};
+
+/// Runs the verb.
+pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
+    process::runtime()?.block_on(publish(config, console))
+}
+
+async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
+    if config.channel.to.is_empty() {
+        bail!("nobody to send to: name a peer with --to, or in channel.to");
+    }
+    let instance = Instance::open(&config.instance.data)?;
+    let clock = store::clock();
+    let own = Own::of(&instance, config)?;
+    let mut peers: Vec<Arc<dyn Publish>> = Vec::new();
+    for url in &config.channel.to {
+        let peer = Peer::new(url, &policy(config), Limits::default());
+        peers.push(Arc::new(peer.with_context(|| format!("channel.to: {url}"))?));
+    }
+    let (failures, mut failed) = process::failures();
+    let heralding = own.herald(&instance, config, peers.clone(), &clock)?.start(&failures)?;
+    let plan = Plan {
+        channels: peers.clone(),
+        folder: instance.node_folder(&config.node.name),
+        intake: doors::intake(config),
+        kafka: doors::kafka(config),
+        name: config.node.name.clone(),
+        secret: own.node.secret().clone(),
+        speaker: own.speaker(config),
+    };
+    let mut node = Node::start(plan, config, &clock, &failures).await?;
+    let listener = web::bind(config.api.listen, "peers that miss something", "--listen").await?;
+    let addresses =
+        Addresses { api: Some(listener.local_addr()?), intake: node.intake, kafka: node.kafka };
+    let served = Served { sink: None, feed: None, source: Some(Arc::new(node.shelf.clone())) };
+    let router = channel::http::router(served, Limits::default()).merge(metrics(node.gifts()));
+    let (stop_ms, stopping) = (config.instance.stop_ms, CancellationToken::new());
+    let serving =
+        failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
+    addresses.write(&instance)?;
+    console.text(addresses.greeting(config))?;
+    console.line(format_args!("sends to   {}", config.channel.to.join(", ")))?;
+
+    let outcome = failed.or_signal().await;
+    process::let_second_signal_end();
+    tracing::info!("stopping");
+    let wait = Duration::from_millis(stop_ms);
+    node.stop().await;
+    heralding.stop(wait).await;
+    for peer in peers {
+        // What was on its way is in the outbox and sent again after the next start.
+        peer.close(Duration::ZERO).await.ok();
+    }
+    stopping.cancel();
+    process::within(wait, "serving", async {
+        serving.await.ok();
+    })
+    .await;
+    outcome.and_then(|()| failed.late())
+}
+
+/// `/metrics` and `/healthz` of a process that has no API.
+fn metrics(gifts: Gifts) -> Router {
+    let Gifts { checks, contributors } = gifts;
+    let expose = move || {
+        let mut exposition = Exposition::default();
+        contributors.iter().for_each(|contributor| contributor(&mut exposition));
+        let text = exposition.text();
+        async move { ([(CONTENT_TYPE, api::metrics::CONTENT_TYPE)], text) }
+    };
+    let look = move || {
+        let outcomes = api::health::look(&checks);
+        let is_well = outcomes.iter().all(|outcome| outcome.ok);
+        let status = if is_well {
+            axum::http::StatusCode::OK
+        } else {
+            axum::http::StatusCode::SERVICE_UNAVAILABLE
+        };
+        async move { (status, axum::Json(outcomes)) }
+    };
+    Router::new().route("/metrics", get(expose)).route("/healthz", get(look))
+}

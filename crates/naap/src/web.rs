@@ -1,0 +1,87 @@
+//! The door of the API: what it reads from, what else answers there, and where.
+//!
+//! Which roles there are is decided elsewhere; here the parts they give are put together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::live::Feed;
+use api::state::LedgerSource;
+use api::{Limits, Parts, State};
+use pipeline::Clock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use warehouse::Reader;
+
+use crate::config::Config;
+use crate::exports::LedgerExports;
+
+/// What roles give to the API.
+#[derive(Default)]
+pub struct Gifts {
+    /// What must work.
+    pub checks: Vec<api::health::Check>,
+    /// Whoever counts.
+    pub contributors: Vec<api::metrics::Contributor>,
+}
+
+/// What the API reads from.
+#[derive(Clone)]
+pub struct Sources {
+    /// The record.
+    pub ledger: LedgerSource,
+    /// The facts.
+    pub warehouse: Arc<dyn Reader>,
+}
+
+/// The API over these sources.
+pub fn router(
+    config: &Config,
+    clock: &Clock,
+    sources: Sources,
+    feed: Arc<Feed>,
+    gifts: Gifts,
+    stopping: CancellationToken,
+) -> axum::Router {
+    let limits = Limits {
+        exports: config.api.exports_max,
+        reads: config.api.reads_max,
+        request_ms: config.api.request_ms,
+        requests: config.api.requests_max,
+        streams: config.api.streams_max,
+        ..Limits::default()
+    };
+    let clock = Arc::clone(clock);
+    let exports = LedgerExports::new(sources.ledger.clone(), Arc::clone(&sources.warehouse));
+    api::router(State::new(Parts {
+        checks: gifts.checks,
+        clock: Arc::new(move || clock().0),
+        contributors: gifts.contributors,
+        exports: Arc::new(exports),
+        feed,
+        ledger: sources.ledger,
+        limits,
+        network: config.instance.network,
+        stopping,
+        warehouse: sources.warehouse,
+    }))
+}
+
+/// Takes an address to listen on.
+pub async fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} for {what}: free the port, or name another with {flag} (port 0: any)")
+    })
+}
+
+/// Serves until `stopping`.
+pub async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    stop_ms: u64,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
+    let options = api::serve::Options { drain_ms: stop_ms / 2, ..api::serve::Options::default() };
+    api::serve(listener, router, options, stopping).await.context("the API failed")
+}
