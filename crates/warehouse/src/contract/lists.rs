@@ -18,6 +18,9 @@ use crate::record::RefusalCount;
 use crate::view::{JobFilter, JobRow, ScoreFilter};
 use crate::{Error, Warehouse};
 
+/// No list of the suite has as many rows.
+const TURNS_MAX: usize = 2000;
+
 /// Reads a list to its end by pages of `limit`, with `between` done after each.
 fn walk<R>(
     limit: usize,
@@ -27,6 +30,7 @@ fn walk<R>(
     let mut rows = Vec::new();
     let mut page = Page::first(limit);
     for turn in 0.. {
+        assert!(turn < TURNS_MAX, "the list has no end");
         let paged = read(&page).unwrap();
         assert!(paged.rows.len() <= limit);
         assert!(!paged.rows.is_empty() || paged.next.is_none(), "an empty page with a next one");
@@ -290,13 +294,21 @@ pub fn orchestrators_follow_their_jobs(home: &dyn Warehouse) {
     assert_eq!(latest.score, sample::scored(0, None).score);
     assert_eq!(rows[1].latest.as_ref().unwrap().reason, sample::scored(1, None).reason);
 
+    // A revision without the last job, and with more claims about the first.
+    let mut revised = record(NETWORK, HOUR, 1, 8);
+    revised.jobs.iter_mut().for_each(|fact| fact.claims += 1);
+    home.record_hour(&revised).unwrap();
+    let rows = read(HOUR.end());
+    assert_eq!((rows[0].jobs_24h, rows[1].jobs_24h), (2, 2));
+    assert_eq!(rows[0].latest.as_ref().unwrap().revision, 1);
+
     // A day later its jobs are not recent; an open hour has no standing; a job carried over began once.
     let carried = facts(HOUR, 0..9);
     let next = HOUR.next();
     let card = sample::scorecard(NETWORK, next, 1);
     home.record_provisional(NETWORK, next, &carried, Some(&card), next.end()).unwrap();
     let rows = read(next.start());
-    assert_eq!(rows[0].jobs_24h, 3);
+    assert_eq!(rows[0].jobs_24h, 2);
     assert_eq!(rows[0].latest.as_ref().unwrap().hour, HOUR);
     assert_eq!(read(HOUR.start().plus(Millis(24 * 3_600_000)))[0].jobs_24h, 0);
 }
