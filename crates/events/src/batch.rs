@@ -161,8 +161,9 @@ pub fn publisher_key(secret: &SigningKey) -> PublisherKey {
 /// The events of a batch as bytes: each in canonical form, each followed by a line feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
+    /// Where the line feed of each event stands in `lines`.
+    ends: Vec<usize>,
     lines: Vec<u8>,
-    count: usize,
 }
 
 impl Payload {
@@ -171,13 +172,12 @@ impl Payload {
     /// Canonical JSON escapes line feeds; bytes that hold a raw one are as many events as they have lines, here as on
     /// the wire.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut payload = Self { lines: Vec::new(), count: 0 };
+        let mut lines = Vec::new();
         for event in events {
-            payload.lines.extend_from_slice(event);
-            payload.lines.push(b'\n');
-            payload.count += 1 + line_feeds(event);
+            lines.extend_from_slice(event);
+            lines.push(b'\n');
         }
-        payload
+        Self { ends: line_feeds(&lines), lines }
     }
 
     /// Takes joined events as they came.
@@ -185,20 +185,19 @@ impl Payload {
         if lines.last() != Some(&b'\n') || lines.len() > MAX_PAYLOAD_BYTES {
             return Err(Refusal::new(Defect::BatchMalformed, "payload is not lines, or too long"));
         }
-        let count = line_feeds(&lines);
-        Ok(Self { lines, count })
+        Ok(Self { ends: line_feeds(&lines), lines })
     }
 
     /// The bytes of each event.
-    pub fn events(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        let body = self.lines.strip_suffix(b"\n").unwrap_or(&self.lines);
-        let some = if self.count == 0 { None } else { Some(body.split(|byte| *byte == b'\n')) };
-        some.into_iter().flatten()
+    pub fn events(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
+        let spans = starts.zip(&self.ends);
+        spans.map(|(start, end)| self.lines.get(start..*end).unwrap_or_default())
     }
 
     /// How many events.
     pub fn count(&self) -> usize {
-        self.count
+        self.ends.len()
     }
 
     /// All bytes, line feeds included.
@@ -212,8 +211,8 @@ impl Payload {
     }
 }
 
-fn line_feeds(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+fn line_feeds(bytes: &[u8]) -> Vec<usize> {
+    memchr::memchr_iter(b'\n', bytes).collect()
 }
 
 /// A header, its signature and its events.

@@ -55,12 +55,16 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), Refusal> {
 
 /// Says whether `bytes` are one canonical JSON value, and where they stop being one.
 pub fn check(bytes: &[u8]) -> Result<(), Refusal> {
-    if let Err(error) = std::str::from_utf8(bytes) {
-        return Err(not_canonical(error.valid_up_to(), "not UTF-8"));
-    }
+    checked(bytes).map(|_| ())
+}
+
+/// The text of bytes that are one canonical JSON value.
+pub fn checked(bytes: &[u8]) -> Result<&str, Refusal> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| not_canonical(error.valid_up_to(), "not UTF-8"))?;
     let mut scanner = Scanner { bytes, at: 0 };
     scanner.value(0)?;
-    if scanner.at == bytes.len() { Ok(()) } else { Err(scanner.wrong("bytes after the value")) }
+    if scanner.at == bytes.len() { Ok(text) } else { Err(scanner.wrong("bytes after the value")) }
 }
 
 fn not_canonical(at: usize, why: &str) -> Refusal {
@@ -156,13 +160,15 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<(), Refusal> {
         self.take(b'"')?;
         loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+            self.at += rest.iter().take_while(|byte| plain(byte)).count();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(byte) if byte >= 0x20 => self.at += 1,
                 _ => return Err(self.wrong("a raw control character or an open string")),
             }
         }

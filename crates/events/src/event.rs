@@ -245,9 +245,9 @@ impl Event {
         if bytes.len() > MAX_EVENT_BYTES {
             return Err(too_large(bytes.len()));
         }
-        canonical::check(bytes)?;
+        let text = canonical::checked(bytes)?;
         let malformed = |error| Refusal::new(Defect::EventMalformed, error);
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let mut reader = serde_json::Deserializer::from_str(text);
         let incoming = Incoming::deserialize(Object(&mut reader)).map_err(malformed)?;
         if incoming.schema != SCHEMA {
             return Err(Refusal::new(

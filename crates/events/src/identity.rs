@@ -3,10 +3,14 @@
 //! Addresses and digests are fixed-size bytes written as lower-case hex; names are bounded text without control
 //! characters. Nothing here is resolved, looked up or trusted.
 
+mod url;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use url::ServiceUrl;
 
 /// Text that is not the identity it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +26,35 @@ impl Invalid {
     pub(crate) fn new(what: &'static str, text: &str) -> Self {
         Self { what, text: text.chars().take(80).collect() }
     }
+}
+
+/// Reads lower-case hex digits into exactly as many bytes as they are; tells whether they were that.
+fn decode_lower_hex(digits: &[u8], bytes: &mut [u8]) -> bool {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => u8::MAX,
+    };
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if !rest.is_empty() || pairs.len() != bytes.len() {
+        return false;
+    }
+    let mut is_hex = true;
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (value(*high), value(*low));
+        is_hex &= high < 16 && low < 16;
+        *byte = high << 4 | low & 15;
+    }
+    is_hex
+}
+
+/// Whether text has no white space at its ends and no control characters.
+fn is_plain(text: &str) -> bool {
+    let is_ascii = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if is_ascii {
+        return !text.starts_with(' ') && !text.ends_with(' ');
+    }
+    text.trim() == text && !text.chars().any(char::is_control)
 }
 
 /// Declares a fixed-size byte identity with its lower-case hex form.
@@ -53,12 +86,12 @@ macro_rules! hex_identity {
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 let invalid = || Invalid::new($what, text);
                 let digits = text.strip_prefix($prefix).ok_or_else(invalid)?;
-                if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                    return Err(invalid());
-                }
                 let mut bytes = [0u8; $bytes];
-                hex::decode_to_slice(digits, &mut bytes).map_err(|_| invalid())?;
-                Ok(Self(bytes))
+                if decode_lower_hex(digits.as_bytes(), &mut bytes) {
+                    Ok(Self(bytes))
+                } else {
+                    Err(invalid())
+                }
             }
         }
 
@@ -209,7 +242,7 @@ macro_rules! text_identity {
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 let fits = (1..=$max).contains(&text.len());
-                if !fits || text.trim() != text || text.chars().any(char::is_control) {
+                if !fits || !is_plain(text) {
                     return Err(Invalid::new($what, text));
                 }
                 Ok(Self(text.into()))
@@ -280,125 +313,9 @@ text_identity!(
     Label, 96, "label"
 );
 
-/// Where an orchestrator answers: `scheme://host:port`, always with its port, never with user, path or query.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct ServiceUrl(Box<str>);
-
-impl ServiceUrl {
-    /// Brings a URL as nodes write it to its one form, or says that it is none.
-    ///
-    /// Letter case of scheme and host, a missing default port, a trailing slash and a path are levelled, so that two
-    /// spellings of one place are one orchestrator.
-    pub fn normalise(text: &str) -> Result<Self, Invalid> {
-        let invalid = || Invalid::new("service url", text);
-        let lower = text.trim().to_ascii_lowercase();
-        let (scheme, rest) = lower.split_once("://").ok_or_else(invalid)?;
-        let default_port = match scheme {
-            "https" => 443,
-            "http" => 80,
-            _ => return Err(invalid()),
-        };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, digits)) if !digits.ends_with(']') => {
-                (host, digits.parse::<u16>().map_err(|_| invalid())?)
-            }
-            _ => (authority, default_port),
-        };
-        let plain = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-        if plain.is_empty() || plain.len() > 253 || port == 0 || !plain.chars().all(is_host) {
-            return Err(invalid());
-        }
-        let text = if plain.contains(':') {
-            format!("{scheme}://[{plain}]:{port}")
-        } else {
-            format!("{scheme}://{plain}:{port}")
-        };
-        Ok(Self(text.into()))
-    }
-
-    /// The URL itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ServiceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ServiceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl FromStr for ServiceUrl {
-    type Err = Invalid;
-
-    /// Accepts the normal form only.
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let normal = Self::normalise(text)?;
-        if normal.as_str() == text { Ok(normal) } else { Err(Invalid::new("service url", text)) }
-    }
-}
-
-impl<'de> Deserialize<'de> for ServiceUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
-impl schemars::JsonSchema for ServiceUrl {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ServiceUrl".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        // The port's alternatives are 1 to 65535.
-        let port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
-        let host = r"([a-z0-9._-]*[a-z0-9_-]|\[[a-z0-9._:-]*:([a-z0-9._:-]*[a-z0-9_:-])?\])";
-        schemars::json_schema!({
-            "description": "Where an orchestrator answers: `scheme://host:port` in lower case.",
-            "type": "string",
-            "pattern": format!("^https?://{host}:{port}$"),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_of_one_place_are_one() {
-        let forms = [
-            "https://Orch.Example",
-            "https://orch.example:443/",
-            " HTTPS://orch.example./path?x=1 ",
-        ];
-        for form in forms {
-            assert_eq!(ServiceUrl::normalise(form).unwrap().as_str(), "https://orch.example:443");
-        }
-        assert_eq!(
-            ServiceUrl::normalise("https://[2001:DB8::1]:8935").unwrap().as_str(),
-            "https://[2001:db8::1]:8935"
-        );
-        for bad in [
-            "",
-            "orch.example:8935",
-            "ftp://a:1",
-            "https://",
-            "https://a:0",
-            "https://a b:1",
-            "https://u@h:1",
-        ] {
-            assert!(ServiceUrl::normalise(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn addresses_are_strict_in_events_and_lenient_at_the_edge() {

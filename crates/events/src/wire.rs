@@ -5,8 +5,11 @@
 //! signature can be checked before anything is inflated. A *line* is the same batch as one JSON object in one form.
 //! Neither form changes what is signed.
 
+use std::cell::RefCell;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use zstd::bulk::Decompressor;
 
 use crate::batch::{Batch, Header, MAX_COMPRESSED_BYTES, MAX_PAYLOAD_BYTES, Payload};
 use crate::canonical;
@@ -25,6 +28,12 @@ pub const MAX_FRAME_BYTES: usize =
 
 /// zstd's level 1: sealing keeps up with a gateway on a small part of a core.
 const LEVEL: i32 = 1;
+
+thread_local! {
+    /// What a thread inflates with: making it anew would cost as much as a small payload.
+    static INFLATER: RefCell<Decompressor<'static>> =
+        RefCell::new(Decompressor::new().expect("zstd takes an empty dictionary"));
+}
 
 /// A frame whose header is read and whose payload is still compressed.
 #[derive(Debug, Clone)]
@@ -116,8 +125,10 @@ impl<'a> Frame<'a> {
         {
             return Err(malformed("payload is not one zstd frame"));
         }
-        let lines = zstd::bulk::decompress(self.compressed, self.inflated_bytes)
-            .map_err(|_| malformed("payload does not inflate within its length"))?;
+        let inflated = INFLATER
+            .with_borrow_mut(|inflater| inflater.decompress(self.compressed, self.inflated_bytes));
+        let lines =
+            inflated.map_err(|_| malformed("payload does not inflate within its length"))?;
         if lines.len() != self.inflated_bytes {
             return Err(malformed("payload shorter than announced"));
         }
