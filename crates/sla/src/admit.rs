@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use events::batch::Position;
 use events::event::Event;
 use events::identity::{Address, Digest};
-use events::refusal::{Defect, Refusal};
+use events::refusal::Defect;
 use events::unit::UnixMillis;
 
 use crate::authority::Authority;
@@ -85,49 +85,55 @@ pub fn admit<'a>(
     mut wanted: impl FnMut(UnixMillis, &Event) -> bool,
 ) -> Admission<'a> {
     let mut admission = Admission::default();
-    let mut first: BTreeMap<(Address, &str), Admitted<'a>> = BTreeMap::new();
+    let mut heard: Vec<Admitted<'a>> = Vec::new();
     for batch in once(batches) {
-        let mut refuse = |refusal: &Refusal, count: u64| {
-            *admission.refused.entry((batch.header.key, refusal.defect)).or_default() += count;
+        let mut refuse = |defect: Defect, count: u64| {
+            *admission.refused.entry((batch.header.key, defect)).or_default() += count;
         };
         if let Err(refusal) = authority.check_batch(batch) {
-            refuse(&refusal, u64::from(batch.header.count));
+            refuse(refusal.defect, u64::from(batch.header.count));
             continue;
         }
+        let mut check = authority.checker(batch);
         for opened in &batch.events {
-            let event = match &opened.event {
-                Ok(event) if wanted(opened.counted_ms, event) => event,
-                Ok(_) => continue,
-                Err(refusal) => {
-                    refuse(refusal, 1);
-                    continue;
-                }
-            };
-            if let Err(refusal) = authority.admit(batch, event) {
-                refuse(&refusal, 1);
-                continue;
-            }
-            let candidate = Admitted::of(batch, opened, event);
-            let kept = first.entry((event.reporter, event.id.as_str())).or_insert(candidate);
-            if (kept.position, kept.index) != (candidate.position, candidate.index) {
-                refuse(&Refusal::new(Defect::EventDuplicate, ""), 1);
-            }
-            let rank =
-                |heard: &Admitted<'_>| (heard.sealed_ms, heard.hash, heard.position, heard.index);
-            if rank(&candidate) < rank(kept) {
-                *kept = candidate;
+            match &opened.event {
+                Ok(event) if !wanted(opened.counted_ms, event) => {}
+                Ok(event) => match check(event) {
+                    Ok(()) => heard.push(Admitted::of(batch, opened, event)),
+                    Err(defect) => refuse(defect, 1),
+                },
+                Err(refusal) => refuse(refusal.defect, 1),
             }
         }
     }
-    admission.admitted = first.into_values().collect();
+    heard.sort_unstable_by(|one, other| {
+        let rank = |claim: &Admitted<'_>| (claim.sealed_ms, claim.hash, claim.position, claim.index);
+        name(one).cmp(&name(other)).then_with(|| rank(one).cmp(&rank(other)))
+    });
+    heard.dedup_by(|again, first| {
+        let is_again = name(again) == name(first);
+        if is_again {
+            let place = (again.position.key, Defect::EventDuplicate);
+            *admission.refused.entry(place).or_default() += 1;
+        }
+        is_again
+    });
+    admission.admitted = heard;
     admission
+}
+
+/// What an event is known by: the same name twice is one event.
+fn name<'a>(claim: &Admitted<'a>) -> (&'a str, Address) {
+    (claim.event.id.as_str(), claim.event.reporter)
 }
 
 /// Each batch once, in order; of a batch that was read in part and in whole, the whole.
 fn once<'a>(batches: impl IntoIterator<Item = &'a Opened>) -> Vec<&'a Opened> {
     let mut all: Vec<&Opened> = batches.into_iter().collect();
     let place = |batch: &Opened| (batch.position(), batch.hash);
-    all.sort_unstable_by_key(|batch| (place(batch), std::cmp::Reverse(batch.events.len())));
+    all.sort_unstable_by(|one, other| {
+        place(one).cmp(&place(other)).then_with(|| other.events.len().cmp(&one.events.len()))
+    });
     all.dedup_by_key(|batch| place(batch));
     all
 }

@@ -189,9 +189,23 @@ impl Authority {
 
     /// Whether what the batch's key sealed then is heard: some of its events, and none is refused for who says it.
     pub fn hears(&self, batch: &Opened) -> bool {
-        let mut told =
-            batch.readable().map(|(_, event)| self.admit(batch, event).is_ok()).peekable();
-        told.peek().is_some() && told.all(|is_heard| is_heard)
+        let mut check = self.checker(batch);
+        let mut heard = batch.readable().map(|(_, event)| check(event).is_ok()).peekable();
+        heard.peek().is_some() && heard.all(|is_heard| is_heard)
+    }
+
+    /// Says of one event of `batch` after the other whether it counts; a speaker that goes on is asked about once.
+    pub fn checker<'a>(&'a self, batch: &'a Opened) -> impl FnMut(&'a Event) -> Result<(), Defect> {
+        let speaker = |event: &'a Event| (event.reporter, event.role, event.network, &event.node);
+        let mut last = None;
+        move |event| match last {
+            Some((known, verdict)) if known == speaker(event) => verdict,
+            _ => {
+                let verdict = self.admit(batch, event).map(|_| ()).map_err(|why| why.defect);
+                last = Some((speaker(event), verdict));
+                verdict
+            }
+        }
     }
 
     /// Whom the batch's key stands for where the event says who it is; roster aside.

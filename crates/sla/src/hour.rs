@@ -109,7 +109,8 @@ pub fn settle(
     let mut set: BTreeSet<[u8; 88]> = admission.admitted.iter().map(Admitted::leaf).collect();
     let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
     used.extend(admission.admitted.iter().map(|claim| claim.position));
-    let read = read_jobs(hour, admission.admitted.iter().copied(), &mappings, &coverage, observe);
+    let claims = admission.admitted.iter().copied();
+    let read = read_jobs(hour, hour.end(), claims, &mappings, &coverage, observe);
     set.extend(read.ties.iter().map(Admitted::leaf));
     used.extend(&read.weighed);
     let said = admission.admitted.iter().chain(&read.ties);
@@ -161,9 +162,11 @@ pub struct Read<'a> {
     pub weighed: BTreeSet<Position>,
 }
 
-/// Reads the jobs that `claims` are about; claims about no job are passed over.
+/// Reads the jobs that `claims` are about, as far as they are known: up to `horizon`, which is the hour's end or, while
+/// it is open, now. Claims about no job are passed over.
 pub fn read_jobs<'a>(
     hour: Hour,
+    horizon: UnixMillis,
     claims: impl IntoIterator<Item = Admitted<'a>>,
     mappings: &Mappings<'a>,
     coverage: &Coverage,
@@ -175,7 +178,7 @@ pub fn read_jobs<'a>(
             jobs.entry(job_id).or_default().push(claim);
         }
     }
-    let mut reading = Reading::new(hour, observe, mappings);
+    let mut reading = Reading::new(hour, horizon, observe, mappings);
     let mut open = OpenJobs::new();
     for (job_id, claims) in jobs {
         if let Some(since) = read_job(&mut reading, job_id, claims, coverage) {
@@ -224,7 +227,8 @@ fn read_story<'a>(
     let class = observe.class(workload)?;
     let mut open_since: Option<UnixMillis> = None;
     for episode in Episode::split(claims, teller, class, observe) {
-        let bench = Bench { class, coverage, episode: &episode, hour, observe };
+        let horizon = reading.horizon;
+        let bench = Bench { class, coverage, episode: &episode, horizon, hour, observe };
         let judged = tenures(&episode, workload, observe.linger_ms).into_iter().map(|tenure| {
             let operator = reading.operator(&tenure);
             Judged { operator, owed: bench.judge(&tenure, operator), tenure }

@@ -188,6 +188,7 @@ impl Live {
             |claim: &Admitted<'_>| claim.event.job_id.is_some_and(|job_id| here.contains(&job_id));
         let read = read_jobs(
             hour,
+            now,
             claims.into_iter().filter(of_here),
             &mappings,
             &coverage,

@@ -13,7 +13,6 @@ use crate::join::obligation::Owed;
 use crate::join::tenure::{How, Tenure};
 use crate::policy::Class;
 use crate::tally::WorkClass;
-use crate::window::Hour;
 
 events::words! {
     /// How a job stands.
@@ -140,13 +139,13 @@ fn mean(values: impl Iterator<Item = MilliFps>) -> Option<MilliFps> {
 pub(super) fn state(
     episode: &Episode<'_>,
     tenures: &[TenureFact],
-    hour: Hour,
+    horizon: UnixMillis,
     class: &Class,
 ) -> State {
     if let Some(state) = episode.told().fold(None, last_word) {
         return state;
     }
-    if episode.fell_silent_ms(class, hour.end()).is_some() {
+    if episode.fell_silent_ms(class, horizon).is_some() {
         return State::Silent;
     }
     if tenures.iter().any(|tenure| tenure.end_ms.is_none()) {

@@ -23,6 +23,8 @@ use crate::window::Hour;
 
 /// The jobs read so far and what they add up to.
 pub struct Reading<'a, 'b> {
+    /// How far the claims are known: the hour's end, or now while it is open. No silence is read beyond it.
+    pub horizon: UnixMillis,
     /// The hour.
     pub hour: Hour,
     /// The jobs.
@@ -50,8 +52,14 @@ pub struct Judged {
 
 impl<'a, 'b> Reading<'a, 'b> {
     /// Nothing read yet.
-    pub fn new(hour: Hour, observe: &'b Observe, mappings: &'b Mappings<'a>) -> Self {
+    pub fn new(
+        hour: Hour,
+        horizon: UnixMillis,
+        observe: &'b Observe,
+        mappings: &'b Mappings<'a>,
+    ) -> Self {
         Self {
+            horizon: horizon.min(hour.end()),
             hour,
             jobs: Vec::new(),
             mappings,
@@ -100,7 +108,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             region: about.region,
             reporters: Vec::new(),
             requested_ms: about.requested_ms,
-            state: state(episode, &tenures, self.hour, class),
+            state: state(episode, &tenures, self.horizon, class),
             tenures,
         };
         match self.jobs.last_mut().filter(|last| last.job_id == job_id) {

@@ -33,6 +33,8 @@ pub struct Bench<'a> {
     pub coverage: &'a Coverage,
     /// The claims around the tenure.
     pub episode: &'a Episode<'a>,
+    /// How far the claims are known.
+    pub horizon: UnixMillis,
     /// The hour whose obligations are asked for.
     pub hour: Hour,
     /// What is measured.
@@ -68,7 +70,12 @@ impl Bench<'_> {
             owed.extend(self.ending(tenure));
             owed.extend(self.quality(tenure));
         }
-        owed.retain(|owed| self.hour.holds(owed.due_ms));
+        // What is not due yet may still come; only what already came is told of before its time.
+        owed.retain(|owed| {
+            let has_come = owed.outcome == Outcome::Good && owed.obligation != Obligation::Quality;
+            let is_known = owed.due_ms < self.horizon || has_come;
+            self.hour.holds(owed.due_ms) && is_known
+        });
         for one in &mut owed {
             let is_output = !matches!(one.obligation, Obligation::Ending | Obligation::Quality);
             if is_output
@@ -83,7 +90,7 @@ impl Bench<'_> {
 
     /// The end of the tenure: what was said, or the moment its silence became an end.
     fn end(&self, tenure: &Tenure) -> Option<End> {
-        let silent = || self.episode.fell_silent_ms(self.class, self.hour.end());
+        let silent = || self.episode.fell_silent_ms(self.class, self.horizon);
         tenure.end.or_else(|| silent().map(|at_ms| End { at_ms, how: How::Silent }))
     }
 

@@ -239,5 +239,5 @@ fn part_tally(
     let coverage = Coverage::of(near.filter(|batch| authority.check_batch(batch).is_ok()));
     let mappings = Mappings::of(hour, &world.batches, authority);
     let claims = claims.admitted.into_iter().filter(is_wanted);
-    read_jobs(hour, claims, &mappings, &coverage, &policy.observe).tally
+    read_jobs(hour, hour.end(), claims, &mappings, &coverage, &policy.observe).tally
 }
