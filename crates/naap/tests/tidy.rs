@@ -48,6 +48,7 @@ const PURE: &[(&str, &[&str])] = &[
             "ed25519-dalek",
             "hex",
             "k256",
+            "memchr",
             "schemars",
             "serde",
             "serde_json",
