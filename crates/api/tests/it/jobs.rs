@@ -97,6 +97,7 @@ async fn claims_page_over_their_full_key() {
             let items = job["claims"]["items"].as_array().unwrap();
             assert!((1..=limit).contains(&items.len()), "no empty page");
             walked.extend(items.clone());
+            assert!(walked.len() <= whole.len(), "goes round in circles");
             let cursor = job["claims"]["next"].as_str();
             next = cursor.map(|cursor| format!("{path}?limit={limit}&cursor={cursor}"));
         }

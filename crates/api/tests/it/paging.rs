@@ -25,6 +25,7 @@ async fn walk(
         items.extend(rows.clone());
         pages += 1;
         between(pages);
+        assert!(pages < 1_000, "{path} goes round in circles");
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return items,
