@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use events::body::Kind;
 use events::event::{Event, Role};
 use events::identity::{Address, NodeId};
 use events::unit::UnixMillis;
@@ -58,14 +57,14 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
         frame.verify().map_err(unreadable)?;
     }
     let batch = if care.verifies { frame.open() } else { frame.inflate() }.map_err(unreadable)?;
-    let records = Opened::part_of(&batch, RECORD_KINDS);
-    let mappings = Opened::part_of(&batch, TIE_KINDS);
-    let ties = mappings.readable().filter_map(|(opened, event)| {
+    let mut part = Opened::part_of(&batch, &[RECORD_KINDS, TIE_KINDS].concat());
+    let ties = part.readable().filter_map(|(opened, event)| {
         tie_key(batch.header.key, event).map(|names| (opened.counted_ms, names))
     });
     let ties: Vec<_> = ties.collect();
     let first = batch.payload.events().next().and_then(|bytes| Event::decode(bytes).ok());
-    let has_records = records.readable().any(|(_, event)| is_record(event.kind()));
+    part.events.retain(|opened| opened.event.as_ref().is_ok_and(is_record));
+    let (hash, has_records) = (part.hash, !part.events.is_empty());
     Ok(Noted {
         face: first.map(|event| Face {
             address: event.reporter,
@@ -73,12 +72,12 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
             role: event.role,
         }),
         opened: care.opens.then(|| Arc::new(Opened::of(&batch))),
-        records: has_records.then(|| Arc::new(records)),
+        records: has_records.then(|| Arc::new(part)),
         row: BatchRow {
             count: batch.header.count,
             has_mappings: !ties.is_empty(),
             has_records,
-            hash: batch.header.hash(),
+            hash,
             network: batch.header.network,
             ordinal,
             position: batch.header.position(),
@@ -89,8 +88,8 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
     })
 }
 
-fn is_record(kind: Kind) -> bool {
-    RECORD_KINDS.contains(&kind)
+fn is_record(event: &Event) -> bool {
+    RECORD_KINDS.contains(&event.kind())
 }
 
 /// Reads all events of one record.
