@@ -71,6 +71,8 @@ pub type Refused = BTreeMap<(events::identity::PublisherKey, Defect), u64>;
 pub struct Admission<'a> {
     /// The events that count, in no particular order.
     pub admitted: Vec<Admitted<'a>>,
+    /// The batches that hold events that count, or say again what counts elsewhere; sorted.
+    pub positions: Vec<Position>,
     /// How often what was refused, by publisher.
     pub refused: Refused,
 }
@@ -95,6 +97,7 @@ pub fn admit<'a>(
             continue;
         }
         let mut check = authority.checker(batch);
+        let before = heard.len();
         for opened in &batch.events {
             match &opened.event {
                 Ok(event) if !wanted(opened.counted_ms, event) => {}
@@ -105,12 +108,19 @@ pub fn admit<'a>(
                 Err(refusal) => refuse(refusal.defect, 1),
             }
         }
+        if heard.len() > before {
+            admission.positions.push(batch.position());
+        }
     }
-    heard.sort_unstable_by(|one, other| {
-        let rank = |claim: &Admitted<'_>| (claim.sealed_ms, claim.hash, claim.position, claim.index);
-        name(one).cmp(&name(other)).then_with(|| rank(one).cmp(&rank(other)))
+    let mut named: Vec<(u128, Admitted<'a>)> =
+        heard.into_iter().map(|claim| (prefix(claim.event.id.as_str()), claim)).collect();
+    named.sort_unstable_by(|(prefix, one), (other_prefix, other)| {
+        let rank =
+            |claim: &Admitted<'_>| (claim.sealed_ms, claim.hash, claim.position, claim.index);
+        let by_name = prefix.cmp(other_prefix).then_with(|| name(one).cmp(&name(other)));
+        by_name.then_with(|| rank(one).cmp(&rank(other)))
     });
-    heard.dedup_by(|again, first| {
+    named.dedup_by(|(_, again), (_, first)| {
         let is_again = name(again) == name(first);
         if is_again {
             let place = (again.position.key, Defect::EventDuplicate);
@@ -118,8 +128,13 @@ pub fn admit<'a>(
         }
         is_again
     });
-    admission.admitted = heard;
+    admission.admitted = named.into_iter().map(|(_, claim)| claim).collect();
     admission
+}
+
+/// The first bytes of an id as a number: names are told apart by them without a look at the event.
+fn prefix(id: &str) -> u128 {
+    id.bytes().take(16).fold(0, |number, byte| number << 8 | u128::from(byte))
 }
 
 /// What an event is known by: the same name twice is one event.

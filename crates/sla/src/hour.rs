@@ -106,30 +106,31 @@ pub fn settle(
     let coverage = Coverage::of(proving.iter().copied());
     let mappings = Mappings::of(hour, batches.iter().copied(), authority);
 
-    let mut set: BTreeSet<[u8; 88]> = admission.admitted.iter().map(Admitted::leaf).collect();
-    let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
-    used.extend(admission.admitted.iter().map(|claim| claim.position));
     let claims = admission.admitted.iter().copied();
     let read = read_jobs(hour, hour.end(), claims, &mappings, &coverage, observe);
-    set.extend(read.ties.iter().map(Admitted::leaf));
-    used.extend(&read.weighed);
     let said = admission.admitted.iter().chain(&read.ties);
+    let mut leaves: Vec<[u8; 88]> = said.clone().map(Admitted::leaf).collect();
+    leaves.sort_unstable();
+    leaves.dedup();
+    let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
+    used.extend(&admission.positions);
+    used.extend(&read.weighed);
+    let is_used = |batch: &&&Opened| {
+        is_near(hour, batch.header.sealed_ms) || used.contains(&batch.position())
+    };
     let mut words = Words {
-        asked_ms: BTreeSet::new(),
+        asked_ms: batches.iter().filter(is_used).map(|batch| batch.header.sealed_ms).collect(),
         chains: BTreeSet::new(),
         keys: said.clone().map(|claim| claim.position.key).collect(),
         reach: reach(hour),
         sealed_ms: said.map(|claim| claim.sealed_ms).collect(),
     };
-    for batch in batches.iter().filter(|batch| used.contains(&batch.position())) {
-        words.asked_ms.insert(batch.header.sealed_ms);
-    }
     let theirs = proving.iter().filter(|batch| words.keys.contains(&batch.header.key));
     words.chains = theirs.map(|batch| batch.hash).collect();
     Settled {
         event_set: EventSet {
-            count: u64::try_from(set.len()).unwrap_or(u64::MAX),
-            root: merkle::root(set.iter().map(<[u8; 88]>::as_slice)),
+            count: u64::try_from(leaves.len()).unwrap_or(u64::MAX),
+            root: merkle::root(leaves.iter().map(<[u8; 88]>::as_slice)),
             rule: "set-1".to_owned(),
         },
         standing: authority.standing(&words),
@@ -172,17 +173,18 @@ pub fn read_jobs<'a>(
     coverage: &Coverage,
     observe: &Observe,
 ) -> Read<'a> {
-    let mut jobs: BTreeMap<JobId, Vec<Admitted<'a>>> = BTreeMap::new();
-    for claim in claims {
-        if let Some(job_id) = claim.event.job_id {
-            jobs.entry(job_id).or_default().push(claim);
-        }
-    }
+    let about_jobs = claims.into_iter().filter_map(|claim| Some((claim.event.job_id?, claim)));
+    let mut claims: Vec<(JobId, Admitted<'a>)> = about_jobs.collect();
+    claims.sort_unstable_by(|(job, one), (other_job, other)| {
+        job.cmp(other_job).then_with(|| one.order().cmp(&other.order()))
+    });
     let mut reading = Reading::new(hour, horizon, observe, mappings);
     let mut open = OpenJobs::new();
-    for (job_id, claims) in jobs {
-        if let Some(since) = read_job(&mut reading, job_id, claims, coverage) {
-            open.insert(job_id, since);
+    for claims in claims.chunk_by(|(one, _), (next, _)| one == next) {
+        let Some((job_id, _)) = claims.first() else { continue };
+        let claims = claims.iter().map(|(_, claim)| *claim).collect();
+        if let Some(since) = read_job(&mut reading, *job_id, claims, coverage) {
+            open.insert(*job_id, since);
         }
     }
     Read {
@@ -199,14 +201,14 @@ fn is_carried(open: &OpenJobs, hour: Hour, counted_ms: UnixMillis, job_id: Optio
         && job_id.and_then(|job_id| open.get(&job_id)).is_some_and(|since| *since <= counted_ms)
 }
 
-/// Reads the claims about one job; tells since when it is to be read if it is open at the hour's end.
+/// Reads the claims about one job, which are in order; tells since when it is to be read if it is open at the hour's
+/// end.
 fn read_job<'a>(
     reading: &mut Reading<'a, '_>,
     job_id: JobId,
-    mut claims: Vec<Admitted<'a>>,
+    claims: Vec<Admitted<'a>>,
     coverage: &Coverage,
 ) -> Option<UnixMillis> {
-    claims.sort_unstable_by_key(Admitted::order);
     let open_since = stories(&claims)
         .into_iter()
         .filter_map(|story| read_story(reading, job_id, story, coverage))

@@ -192,7 +192,8 @@ impl Cell {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Counts all of `other`.
+    pub fn merge(&mut self, other: &Self) {
         for (obligation, counts) in &other.obligations {
             self.obligations.entry(*obligation).or_default().merge(counts);
         }

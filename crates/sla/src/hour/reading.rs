@@ -2,7 +2,7 @@
 //!
 //! Each job adds its own counts and nothing else, so that tallies of disjoint jobs add up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
 use events::body::{Body, Orchestrator};
@@ -173,41 +173,52 @@ impl<'a, 'b> Reading<'a, 'b> {
             return;
         }
         let (hour, block_ms) = (self.hour, self.observe.block_ms.0.max(1));
+        let mut blocks = Blocks { block_ms, cells: BTreeMap::new() };
+        let reporters = about.sources(operator);
+        for one in owed {
+            let cell = blocks.cell(one.due_ms);
+            cell.obligations.entry(one.obligation).or_default().add(one.outcome);
+            if let (Outcome::Disputed, Some(orchestrator)) = (one.outcome, operator) {
+                reporters.iter().for_each(|from| cell.contradict(*from, orchestrator, 1));
+            }
+        }
+        if hour.holds(tenure.told_ms) {
+            let cell = blocks.cell(tenure.told_ms);
+            add(&mut cell.tenures, 1);
+            let came_ms = tenure.first_output_ms;
+            let waited = came_ms.and_then(|came_ms| came_ms.since(tenure.start_ms));
+            waited.iter().for_each(|waited| cell.first_output_ms.add(waited.0));
+        }
+        for sample in tenure.samples.iter().filter(|sample| hour.holds(sample.at_ms)) {
+            if let Some(fps) = sample.fps_out {
+                blocks.cell(sample.at_ms).fps_out_milli.add(u64::from(fps.0));
+            }
+        }
         let mut key = CellKey {
             block: 0,
             class: about.class.clone(),
             collected: about.collected,
             origin: about.origin,
             region: about.region.clone(),
-            reporters: about.sources(operator),
+            reporters,
             subject: about.subject(operator, &tenure.orchestrator),
         };
-        let mut cells = |moment: UnixMillis, change: &mut dyn FnMut(&mut Cell)| {
-            key.block = moment.0 / block_ms;
-            change(self.tally.cell(&key));
-        };
-        for one in owed {
-            cells(one.due_ms, &mut |cell| {
-                cell.obligations.entry(one.obligation).or_default().add(one.outcome);
-                if let (Outcome::Disputed, Some(orchestrator)) = (one.outcome, operator) {
-                    let sources = about.sources(operator);
-                    sources.into_iter().for_each(|from| cell.contradict(from, orchestrator, 1));
-                }
-            });
+        for (block, cell) in blocks.cells {
+            key.block = block;
+            self.tally.cell(&key).merge(&cell);
         }
-        if hour.holds(tenure.told_ms) {
-            let came_ms = tenure.first_output_ms;
-            let waited = came_ms.and_then(|came_ms| came_ms.since(tenure.start_ms));
-            cells(tenure.told_ms, &mut |cell| {
-                add(&mut cell.tenures, 1);
-                waited.iter().for_each(|waited| cell.first_output_ms.add(waited.0));
-            });
-        }
-        for sample in tenure.samples.iter().filter(|sample| hour.holds(sample.at_ms)) {
-            if let Some(fps) = sample.fps_out {
-                cells(sample.at_ms, &mut |cell| cell.fps_out_milli.add(u64::from(fps.0)));
-            }
-        }
+    }
+}
+
+/// What one tenure adds, block by block.
+struct Blocks {
+    block_ms: u64,
+    cells: BTreeMap<u64, Cell>,
+}
+
+impl Blocks {
+    fn cell(&mut self, moment: UnixMillis) -> &mut Cell {
+        self.cells.entry(moment.0 / self.block_ms).or_default()
     }
 }
 
