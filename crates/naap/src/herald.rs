@@ -15,7 +15,7 @@ use events::identity::{Digest, EventId};
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::identity::Identity;
-use publisher::outbox::{Options, Outbox, Pushed};
+use publisher::outbox::{Options, Outbox, Pushed, Shelf};
 use publisher::translate::Speaker;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -67,6 +67,8 @@ struct Said {
 
 /// A herald at work.
 pub struct Heralding {
+    /// What it said.
+    pub shelf: Shelf,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -88,12 +90,13 @@ impl Herald {
         let network = self.speaker.network;
         let (outbox, _) =
             Outbox::open(self.options.clone(), self.identity.secret().clone(), network)?;
-        let mut voice = Voice { at: outbox.shelf().held_below(), herald: self, outbox };
+        let shelf = outbox.shelf().clone();
+        let mut voice = Voice { at: shelf.held_below(), herald: self, outbox };
         let due = voice.say_due()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = failures.watch("the herald", async move { voice.run(due, stopped).await });
-        Ok(Heralding { stop, task })
+        Ok(Heralding { shelf, stop, task })
     }
 
     fn gist(&self) -> Digest {

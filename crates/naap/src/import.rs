@@ -2,8 +2,9 @@
 //!
 //! The collector signs as itself what unsigned files say, at the times they say. Items are translated as they are
 //! read and spilled to a file, so that a capture may be larger than the memory; sealing then goes by time, in an epoch
-//! of its own, however the files were ordered.
+//! of its own, however the files were ordered. What the collector said before it does not say again.
 
+mod recorded;
 mod seal;
 mod spill;
 mod summary;
@@ -25,6 +26,7 @@ use crate::console::{Console, Progress, counted, grouped};
 use crate::instance::Instance;
 use crate::own::COLLECTOR;
 use crate::store::{self, Store};
+use recorded::Recorded;
 use seal::Seal;
 use spill::Spill;
 use summary::Summary;
@@ -55,7 +57,8 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
     let mut summary = Summary::default();
     let mut spill = Spill::create(instance.folder())?;
     let latest = clock().plus(events::unit::Millis(config.accept.future_max_ms));
-    let reading = Reading { at: arguments.at, latest, speaker };
+    let recorded = Recorded::of(&store.ledger, identity.key())?;
+    let mut reading = Reading { at: arguments.at, latest, recorded, speaker };
     for path in &arguments.files {
         reading.file(path, &mut spill, &mut summary)?;
     }
@@ -71,12 +74,19 @@ struct Reading {
     at: Option<UnixMillis>,
     /// What happened later than this cannot have happened yet.
     latest: UnixMillis,
+    /// What the collector said before.
+    recorded: Recorded,
     speaker: Speaker,
 }
 
 impl Reading {
     /// Translates the items of a file.
-    fn file(&self, path: &Path, spill: &mut Spill, summary: &mut Summary) -> anyhow::Result<()> {
+    fn file(
+        &mut self,
+        path: &Path,
+        spill: &mut Spill,
+        summary: &mut Summary,
+    ) -> anyhow::Result<()> {
         let mut progress = Progress::new();
         for found in publisher::intake::file::open(path, Limits::default())? {
             let (value, told_ms) = match found? {
@@ -102,6 +112,10 @@ impl Reading {
             for event in translated.events {
                 if event.at_ms > self.latest {
                     summary.refuse(&Refusal::new(Defect::EnvelopeTime, "later than now"));
+                    continue;
+                }
+                if !self.recorded.insert(event.id.as_str()) {
+                    summary.known += 1;
                     continue;
                 }
                 // The translation only gives events that encode.

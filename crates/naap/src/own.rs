@@ -102,7 +102,9 @@ impl Own {
             Right::Ours => (String::new(), None),
             Right::Theirs(granted) => (format!("{granted:?}"), granted),
         };
-        let gist = format!("{gist} {} {} {roster:?}", self.node.key(), self.role);
+        // Who hears it belongs to it: a new peer has to be told all of it.
+        let to = &config.channel.to;
+        let gist = format!("{gist} {} {} {roster:?} {to:?}", self.node.key(), self.role);
         let (operator, node, network, role) =
             (Arc::clone(&self.operator), self.node.clone(), self.network, self.role);
         let (is_ours, lifetime) =

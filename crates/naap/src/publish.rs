@@ -8,8 +8,9 @@ use api::metrics::Exposition;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use channel::Publish;
 use channel::http::{Limits, Peer, Served};
+use channel::{Backfill, BoxFuture, Head, Publish};
+use publisher::outbox::Shelf;
 use tokio_util::sync::CancellationToken;
 
 use crate::backbone::policy;
@@ -33,6 +34,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let instance = Instance::open(&config.instance.data)?;
     let clock = store::clock();
     let own = Own::of(&instance, config)?;
+    own.trust(&instance)?;
     let mut peers: Vec<Arc<dyn Publish>> = Vec::new();
     for url in &config.channel.to {
         let peer = Peer::new(url, &policy(config), Limits::default());
@@ -53,7 +55,8 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let listener = web::bind(config.api.listen, "peers that miss something", "--listen").await?;
     let addresses =
         Addresses { api: Some(listener.local_addr()?), intake: node.intake, kafka: node.kafka };
-    let served = Served { sink: None, feed: None, source: Some(Arc::new(node.shelf.clone())) };
+    let shelves = Shelves([node.shelf.clone(), heralding.shelf.clone()]);
+    let served = Served { sink: None, feed: None, source: Some(Arc::new(shelves)) };
     let router = channel::http::router(served, Limits::default()).merge(metrics(node.gifts()));
     let (stop_ms, stopping) = (config.instance.stop_ms, CancellationToken::new());
     let serving =
@@ -100,4 +103,38 @@ fn metrics(gifts: Gifts) -> Router {
         async move { (status, axum::Json(outcomes)) }
     };
     Router::new().route("/metrics", get(expose)).route("/healthz", get(look))
+}
+
+/// What the node and its herald keep, as one source.
+struct Shelves([Shelf; 2]);
+
+impl Backfill for Shelves {
+    fn fetch<'a>(
+        &'a self,
+        chain: &'a str,
+        epoch: u64,
+        from_seq: u64,
+        to_seq: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, channel::Result<Vec<bytes::Bytes>>> {
+        Box::pin(async move {
+            for shelf in &self.0 {
+                let found = shelf.fetch(chain, epoch, from_seq, to_seq, max_bytes).await?;
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+            }
+            Ok(Vec::new())
+        })
+    }
+
+    fn heads(&self) -> BoxFuture<'_, channel::Result<Vec<Head>>> {
+        Box::pin(async move {
+            let mut heads = Vec::new();
+            for shelf in &self.0 {
+                heads.extend(shelf.heads().await?);
+            }
+            Ok(heads)
+        })
+    }
 }

@@ -43,6 +43,8 @@ pub(super) struct Summary {
     pub(super) events: u64,
     /// Envelopes and dumps that were read.
     pub(super) items: u64,
+    /// Events that were said before.
+    pub(super) known: u64,
     /// Hours that were settled, whether or not anything changed.
     pub(super) looked_at: u64,
     /// Hours that got a revision.
@@ -112,6 +114,13 @@ impl Summary {
             "{items} read, {events} signed in {}",
             counted(self.batches, "batch", "batches")
         )?;
+        if self.known > 0 {
+            writeln!(
+                text,
+                "{} recorded before and not said again",
+                counted(self.known, "event", "events")
+            )?;
+        }
         if self.refused.is_empty() {
             writeln!(text, "nothing was refused")?;
         } else {

@@ -1,0 +1,23 @@
+//! End to end with the real binary: what a person or a script does, and what must hold when the process is killed.
+//!
+//! Every test has a folder of its own, listens on loopback at ports the system picks, and ends within its deadline.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+#[path = "e2e/captures.rs"]
+mod captures;
+#[path = "e2e/dev.rs"]
+mod dev;
+#[path = "e2e/files.rs"]
+mod files;
+#[path = "e2e/kafka.rs"]
+mod kafka;
+#[path = "e2e/kills.rs"]
+mod kills;
+#[path = "e2e/peers.rs"]
+mod peers;
+#[path = "e2e/process.rs"]
+mod process;
+#[path = "e2e/usage.rs"]
+mod usage;
+#[path = "e2e/world.rs"]
+mod world;

@@ -1,0 +1,150 @@
+//! Import, export, verify: captures become hours, hours become files, and no byte of the files can change unseen.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::process::{Running, done, naap, run, text};
+use super::world::{THEN, as_export, envelopes};
+
+/// A folder with the data of two hours that were imported, and what the import said.
+struct Imported {
+    folder: tempfile::TempDir,
+    hours: Vec<String>,
+    said: String,
+}
+
+impl Imported {
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn export(&self, name: &str) -> PathBuf {
+        let out = self.folder.path().join(name);
+        done(&[
+            "export",
+            "--data",
+            text(&self.data()),
+            "--window",
+            &self.hours[0],
+            "--out",
+            text(&out),
+        ]);
+        out
+    }
+}
+
+fn import() -> Imported {
+    let folder = tempfile::tempdir().unwrap();
+    let said = envelopes(7, THEN, 70);
+    let (early, late) = said.split_at(said.len() / 2);
+    let (list, lines) = (folder.path().join("early.json"), folder.path().join("late.ndjson"));
+    std::fs::write(&list, as_export(early)).unwrap();
+    std::fs::write(&lines, late.join(&b'\n')).unwrap();
+    let data = folder.path().join("data");
+    // The later file first: the order of files does not matter.
+    let said = done(&["import", "--data", text(&data), text(&lines), text(&list)]);
+    let settled = said.lines().filter(|line| line.contains(" settled as revision 0"));
+    let hours = settled.map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+    Imported { folder, hours, said }
+}
+
+#[test]
+fn captures_become_hours_that_verify() {
+    let imported = import();
+    assert_eq!(imported.hours, ["2026-01-08T20Z", "2026-01-08T21Z"], "{}", imported.said);
+    let out = imported.export("hour");
+    let verdict = done(&["verify", text(&out)]);
+    assert!(verdict.contains("agrees") && verdict.lines().count() == 1, "{verdict}");
+    // The same files again change nothing.
+    let lines = imported.folder.path().join("late.ndjson");
+    let again = done(&["import", "--data", text(&imported.data()), text(&lines)]);
+    assert!(
+        again.contains(", 0 events signed") && !again.contains("settled as revision"),
+        "{again}"
+    );
+    let manifest = |out: &Path| std::fs::read(out.join("manifest.json")).unwrap();
+    assert_eq!(manifest(&imported.export("again")), manifest(&out));
+    let full = run(&[
+        "export",
+        "--data",
+        text(&imported.data()),
+        "--window",
+        "2026-01-08T20Z",
+        "--out",
+        text(&out),
+    ]);
+    assert_eq!(full.status.code(), Some(1), "a folder that is not empty is not written over");
+}
+
+#[test]
+fn no_byte_of_an_export_changes_unseen() {
+    let imported = import();
+    let out = imported.export("hour");
+    for entry in std::fs::read_dir(&out).unwrap() {
+        let path = entry.unwrap().path();
+        let whole = std::fs::read(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        for at in [0, whole.len() / 3, whole.len() / 2, whole.len() - 2] {
+            let mut bent = whole.clone();
+            bent[at] ^= 1;
+            std::fs::write(&path, &bent).unwrap();
+            let output = run(&["verify", text(&out)]);
+            let code = output.status.code().unwrap();
+            assert!(code == 1 || code == 2, "{name} byte {at}: {code}");
+            // Only a manifest can be bent so that nothing can be checked; any other file then differs from it.
+            assert!(code == 1 || name == "manifest.json", "{name} byte {at}: {code}");
+        }
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_ne!(run(&["verify", text(&out)]).status.code(), Some(0), "{name} cut short");
+        std::fs::write(&path, &whole).unwrap();
+    }
+    assert_eq!(run(&["verify", text(&out)]).status.code(), Some(0), "as it was");
+    std::fs::remove_file(out.join("trust.json")).unwrap();
+    assert_eq!(run(&["verify", text(&out)]).status.code(), Some(2), "without a file");
+}
+
+#[test]
+fn a_folder_in_use_is_read_beside_and_not_written() {
+    let imported = import();
+    let data = imported.data();
+    let running = Running::start("dev", &data, &["--no-simulate"]);
+    let lines = imported.folder.path().join("late.ndjson");
+    for verb in
+        [vec!["import", "--data", text(&data), text(&lines)], vec!["dev", "--data", text(&data)]]
+    {
+        let refused = run(&verb);
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{error}");
+        assert!(error.contains("in use") && error.contains("--data"), "{error}");
+    }
+    let out = imported.export("beside");
+    assert_eq!(run(&["verify", text(&out)]).status.code(), Some(0));
+    beside(&running, &data, &imported.hours[0]);
+    running.stop();
+}
+
+/// The API of the running process and of one that only reads give the same export, and it verifies by its address.
+fn beside(running: &Running, data: &Path, hour: &str) {
+    let url = format!("http://{}/v1/exports/{hour}", running.at("api"));
+    assert_eq!(run(&["verify", "--loopback", &url]).status.code(), Some(0));
+    assert_eq!(run(&["verify", &url]).status.code(), Some(2), "loopback has to be allowed");
+    let absent = url.replace("T20Z", "T03Z");
+    assert_eq!(
+        run(&["verify", "--loopback", &absent]).status.code(),
+        Some(2),
+        "an hour that is not settled"
+    );
+
+    let mut serve =
+        naap(&["serve", "--data", text(data), "--listen", "127.0.0.1:0", "--log", "warn"]);
+    let mut serve = serve.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut greeting = String::new();
+    let out = serve.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut greeting).unwrap();
+    let base = greeting.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    let url = format!("{}/v1/exports/{hour}", base.trim_end_matches(','));
+    let verified = run(&["verify", "--loopback", &url]);
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stderr));
+}

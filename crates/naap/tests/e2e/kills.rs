@@ -1,0 +1,159 @@
+//! `kill -9` at random moments: nothing acknowledged is lost, and no final scorecard changes.
+//!
+//! `NAAP_KILLS` says how often (100 without it); a failure prints the seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use events::event::{Event, Network};
+use events::wire::Frame;
+use ledger::Ledger;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use sla::window::Hour;
+use warehouse::Reader;
+use warehouse::page::Page;
+use warehouse::sqlite::ReadOnly;
+
+use super::kafka::Producer;
+use super::process::{Running, done, text, until};
+use super::world::{THEN, as_export, envelopes, event_ids, now};
+
+/// The time that kills may take where nobody asks for a number of them.
+const BUDGET: Duration = Duration::from_secs(60);
+
+/// Every revision of every hour, with its digest.
+fn scorecards(data: &Path) -> BTreeMap<(Hour, u32), String> {
+    let warehouse = ReadOnly::open(&data.join("warehouse.sqlite")).unwrap();
+    let windows = warehouse.windows(Network::Livepeer, &Page { after: None, limit: 100 }).unwrap();
+    let hours = windows.rows.iter().map(|row| row.hour);
+    let revisions = hours.flat_map(|hour| {
+        let rows = warehouse.revisions(Network::Livepeer, hour).unwrap();
+        rows.into_iter().map(move |row| ((hour, row.revision), row.digest.to_string()))
+    });
+    revisions.collect()
+}
+
+/// The ids of every event in the record.
+fn recorded(data: &Path) -> BTreeSet<String> {
+    let (ledger, _) = Ledger::open_read_only(&data.join("ledger")).unwrap();
+    let mut ids = BTreeSet::new();
+    for record in ledger.read(0) {
+        let (_, entry) = record.unwrap();
+        let batch = Frame::parse(&entry.frame).unwrap().open().unwrap();
+        let events = batch.payload.events().filter_map(|bytes| Event::decode(bytes).ok());
+        ids.extend(events.map(|event| event.id.to_string()));
+    }
+    ids
+}
+
+/// A gateway that keeps what it was not told is kept, and sends it again.
+struct Gateway {
+    acknowledged: Vec<Vec<u8>>,
+    chance: ChaCha8Rng,
+    seed: u64,
+    waiting: Vec<Vec<u8>>,
+}
+
+impl Gateway {
+    fn next(&mut self) -> Vec<Vec<u8>> {
+        if self.waiting.len() < 20 {
+            self.seed += 1;
+            self.waiting.extend(envelopes(self.seed, now(), 5));
+        }
+        let count = 1 + usize::try_from(self.chance.next_u32() % 20).unwrap();
+        self.waiting.iter().take(count).cloned().collect()
+    }
+
+    /// Produces until this moment or until the listener is gone.
+    fn speak(&mut self, running: &Running, until: Instant) {
+        let Some(address) = running.addresses().and_then(|at| at["kafka"].as_str()?.parse().ok())
+        else {
+            return;
+        };
+        let Ok(mut producer) = Producer::connect(address) else { return };
+        while Instant::now() < until {
+            let envelopes = self.next();
+            if producer.produce("naap", &envelopes).is_err() {
+                return;
+            }
+            self.waiting.drain(..envelopes.len());
+            self.acknowledged.extend(envelopes);
+        }
+    }
+}
+
+#[test]
+fn kill_at_any_moment_loses_nothing_acknowledged_and_changes_nothing_final() {
+    let asked = std::env::var("NAAP_KILLS").ok().map(|count| count.parse::<u32>().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let capture = folder.path().join("past.json");
+    std::fs::write(&capture, as_export(&envelopes(7, THEN, 40))).unwrap();
+    done(&["import", "--data", text(&data), text(&capture)]);
+    let settled = scorecards(&data);
+    assert!(!settled.is_empty());
+
+    let seed = now().0;
+    let context = format!("seed {seed}");
+    let chance = ChaCha8Rng::seed_from_u64(seed);
+    let mut gateway =
+        Gateway { acknowledged: Vec::new(), chance, seed: seed * 1_000, waiting: Vec::new() };
+    let (begun, mut kills) = (Instant::now(), 0);
+    while kills < asked.unwrap_or(100) && (asked.is_some() || begun.elapsed() < BUDGET) {
+        let is_early = gateway.chance.next_u32().is_multiple_of(4);
+        let moment = Duration::from_millis(u64::from(gateway.chance.next_u32() % 300));
+        if is_early {
+            // In the middle of starting, which is when the last kill is made good.
+            let running = Running::begin("dev", &data, &["--no-simulate"]);
+            std::thread::sleep(moment);
+            running.kill();
+        } else {
+            let running = Running::start("dev", &data, &["--no-simulate"]);
+            let until = Instant::now() + moment;
+            std::thread::scope(|scope| {
+                scope.spawn(|| gateway.speak(&running, until + Duration::from_secs(1)));
+                std::thread::sleep(moment);
+                kill_beside(&running);
+            });
+            running.kill();
+        }
+        kills += 1;
+    }
+    check(&data, &gateway, &settled, &context);
+    assert!(kills >= 10 && !gateway.acknowledged.is_empty(), "{context}: {kills} kills");
+}
+
+/// Kills a process while somebody else still talks to it.
+fn kill_beside(running: &Running) {
+    let id = running.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+}
+
+fn check(data: &Path, gateway: &Gateway, settled: &BTreeMap<(Hour, u32), String>, context: &str) {
+    let running = Running::start("dev", data, &["--no-simulate"]);
+    until("every record to be published", || {
+        let waits = running.metric("naap_spool_records{node=\"gateway\"}")?;
+        (waits == 0 && running.metric("naap_outbox_unheld_batches{node=\"gateway\"}")? == 0)
+            .then_some(())
+    });
+    running.stop();
+    let recorded = recorded(data);
+    let lost: Vec<String> = gateway
+        .acknowledged
+        .iter()
+        .flat_map(|envelope| event_ids(envelope))
+        .filter(|id| !recorded.contains(id))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{context}: {} of {} lost: {lost:?}",
+        lost.len(),
+        gateway.acknowledged.len()
+    );
+    let after = scorecards(data);
+    for (place, digest) in settled {
+        assert_eq!(after.get(place), Some(digest), "{context}: {place:?}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What goes wrong at the command line says so, with what to do, and by its exit code.
+
+use super::process::{done, naap, run, text};
+
+#[test]
+fn every_verb_explains_itself() {
+    for verb in ["dev", "publish", "ingest", "serve", "import", "export", "verify", "config"] {
+        let help = done(&[verb, "--help"]);
+        assert!(help.contains("Example: naap "), "{verb}: {help}");
+    }
+}
+
+#[test]
+fn settings_are_told_with_where_they_come_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("naap.toml");
+    std::fs::write(&file, "[kafka]\ntopic = \"streaming-events\"\n").unwrap();
+    let mut command = naap(&["config", "--config", text(&file), "--log", "debug"]);
+    let output = command.env("NAAP_API__READS_MAX", "3").output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "topic = \"streaming-events\"  # ",
+        "reads_max = 3  # NAAP_API__READS_MAX",
+        "level = \"debug\"  # --log",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // What is printed can be used as a file.
+    std::fs::write(&file, &shown).unwrap();
+    done(&["config", "--check", text(&file)]);
+    let defaults = done(&["config", "--defaults"]);
+    std::fs::write(&file, &defaults).unwrap();
+    done(&["config", "--check", text(&file)]);
+}
+
+#[test]
+fn a_bad_setting_is_refused_with_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.toml");
+    std::fs::write(&file, "[kafka]\ntopics = \"a\"\n").unwrap();
+    for arguments in [vec!["config", "--check", text(&file)], vec!["dev", "--config", text(&file)]]
+    {
+        let output = run(&arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains("kafka.topics") && error.contains("other.toml"), "{error}");
+    }
+    assert_eq!(run(&["no-such-verb"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_cannot_be_had_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let absent = run(&["serve", "--data", text(&data)]);
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(String::from_utf8(absent.stderr).unwrap().contains("--data"));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let free = ["--listen", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--intake", "127.0.0.1:0"];
+    for flag in ["--listen", "--kafka", "--intake"] {
+        let mut arguments = vec!["dev", "--data", text(&data)];
+        for pair in free.chunks(2) {
+            arguments.extend([pair[0], if pair[0] == flag { &address } else { pair[1] }]);
+        }
+        let output = run(&arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(&address) && error.contains(flag), "{error}");
+    }
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = run(&["dev", "--data", text(&file)]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--data"));
+}
+
+#[test]
+fn a_dump_without_a_time_is_not_guessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, dump) = (folder.path().join("data"), folder.path().join("dump.json"));
+    std::fs::write(&dump, r#"{"capabilities_names":{},"orchestrators":[]}"#).unwrap();
+    let refused = run(&["import", "--data", text(&data), text(&dump)]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(error.contains("--at"), "{error}");
+    done(&["import", "--data", text(&data), "--at", "2026-01-08T21:50:00Z", text(&dump)]);
+}
+
+#[test]
+fn a_spoiled_record_is_refused_and_not_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, lines) = (folder.path().join("data"), folder.path().join("said.ndjson"));
+    std::fs::write(&lines, super::world::envelopes(3, super::world::THEN, 5).join(&b'\n')).unwrap();
+    done(&["import", "--data", text(&data), text(&lines)]);
+    let segment =
+        std::fs::read_dir(data.join("ledger")).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segment.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let refused = run(&["import", "--data", text(&data), text(&lines)]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{error}");
+    assert!(error.contains("nothing was changed") && error.contains("backfill"), "{error}");
+    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+}
