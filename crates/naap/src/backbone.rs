@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::Door;
 use crate::config::Config;
-use crate::process::{Failures, within};
+use crate::process::{Deadline, Failures};
 use crate::settling::{self, Settling};
 use crate::store::Store;
 use crate::web::{self, Gifts, Sources};
@@ -30,7 +30,6 @@ pub struct Backbone {
     repairs: Vec<JoinHandle<()>>,
     serving: JoinHandle<()>,
     settling: Settling,
-    stop_ms: u64,
     stopping: CancellationToken,
 }
 
@@ -109,27 +108,18 @@ impl Foundation {
             );
             repairs.push(failures.watch("repairing", work));
         }
-        Ok(Backbone { address, repairs, serving, settling, stop_ms, stopping })
+        Ok(Backbone { address, repairs, serving, settling, stopping })
     }
 }
 
 impl Backbone {
     /// Stops serving, repairing and, last, settling.
-    pub async fn stop(self) {
-        let wait = Duration::from_millis(self.stop_ms);
+    pub async fn stop(self, deadline: Deadline) {
         self.stopping.cancel();
-        within(wait, "serving", async {
-            self.serving.await.ok();
-            for repair in self.repairs {
-                repair.await.ok();
-            }
-        })
-        .await;
+        deadline.join("serving", [self.serving]).await;
+        deadline.join("repairing", self.repairs).await;
         let settling = tokio::task::spawn_blocking(move || self.settling.stop());
-        within(wait, "settling", async {
-            settling.await.ok();
-        })
-        .await;
+        deadline.join("settling", [settling]).await;
     }
 }
 

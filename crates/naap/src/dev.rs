@@ -4,7 +4,6 @@
 //! other way round: doors, spool, outbox, channel, record, settling.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use channel::embedded::{Embedded, Limits};
 use channel::{Channel, Publish, Selector, Start, Subscribe};
@@ -15,6 +14,7 @@ use crate::console::Console;
 use crate::instance::Instance;
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
+use crate::process::Deadline;
 use crate::store::{self, Store};
 use crate::{doors, process, simulate};
 
@@ -71,19 +71,16 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let outcome = failed.or_signal().await;
     process::let_second_signal_end();
     tracing::info!("stopping");
-    let wait = Duration::from_millis(config.instance.stop_ms);
+    let deadline = Deadline::after(config.instance.stop_ms);
     if let Some(playing) = playing {
-        playing.stop().await;
+        playing.stop(deadline).await;
     }
-    node.stop().await;
-    heralding.stop(wait).await;
-    if let Err(error) = embedded.close(wait).await {
+    node.stop(deadline).await;
+    heralding.stop(deadline).await;
+    if let Err(error) = embedded.close(deadline.left()).await {
         tracing::warn!(%error, "batches were on their way; they are sent again after the next start");
     }
-    process::within(wait, "the record's door", async {
-        following.await.ok();
-    })
-    .await;
-    backbone.stop().await;
+    deadline.join("the record's door", [following]).await;
+    backbone.stop(deadline).await;
     outcome.and_then(|()| failed.late())
 }

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::replace;
-use crate::process::{Failures, within};
+use crate::process::{Deadline, Failures};
 
 /// The file that notes what was said last.
 const SAID: &str = "said.json";
@@ -75,12 +75,9 @@ pub struct Heralding {
 
 impl Heralding {
     /// Lets it finish.
-    pub async fn stop(self, wait: Duration) {
+    pub async fn stop(self, deadline: Deadline) {
         self.stop.cancel();
-        within(wait, "the herald", async {
-            self.task.await.ok();
-        })
-        .await;
+        deadline.join("the herald", [self.task]).await;
     }
 }
 

@@ -4,6 +4,7 @@ use crate::backbone::{Foundation, known_networks};
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
+use crate::process::Deadline;
 use crate::store::{self, Store};
 use crate::web::Gifts;
 use crate::{own, process};
@@ -37,6 +38,6 @@ async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
     let outcome = failed.or_signal().await;
     process::let_second_signal_end();
     tracing::info!("stopping");
-    backbone.stop().await;
+    backbone.stop(Deadline::after(config.instance.stop_ms)).await;
     outcome.and_then(|()| failed.late())
 }

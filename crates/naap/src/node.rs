@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
 use api::health::{Check, Finding};
@@ -21,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::process::{Failures, within};
+use crate::process::{Deadline, Failures};
 use crate::web::{self, Gifts};
 
 /// What a node is and where it can be reached.
@@ -57,7 +56,6 @@ pub struct Node {
     ending: CancellationToken,
     gifts: Gifts,
     pump: JoinHandle<()>,
-    stop_ms: u64,
 }
 
 impl Node {
@@ -130,7 +128,7 @@ impl Node {
         let run = pump.run(ending.clone());
         let pump = failures.watch("publishing", async move { Ok(run.await?) });
         let (intake, kafka) = (node_intake, node_kafka);
-        Ok(Self { intake, kafka, shelf, spool, closing, doors, ending, gifts, pump, stop_ms })
+        Ok(Self { intake, kafka, shelf, spool, closing, doors, ending, gifts, pump })
     }
 
     /// What the API says of it.
@@ -138,26 +136,12 @@ impl Node {
         std::mem::take(&mut self.gifts)
     }
 
-    /// Closes the doors: what they answered is in the spool.
-    pub async fn close_doors(&mut self) {
+    /// Closes the doors, then lets the pump seal what was heard and send what it can.
+    pub async fn stop(self, deadline: Deadline) {
         self.closing.cancel();
-        let doors = std::mem::take(&mut self.doors);
-        within(Duration::from_millis(self.stop_ms), "the doors", async {
-            for door in doors {
-                door.await.ok();
-            }
-        })
-        .await;
-    }
-
-    /// Lets the pump seal what was heard and send what it can.
-    pub async fn stop(mut self) {
-        self.close_doors().await;
+        deadline.join("the doors", self.doors).await;
         self.ending.cancel();
-        within(Duration::from_millis(self.stop_ms), "publishing", async {
-            self.pump.await.ok();
-        })
-        .await;
+        deadline.join("publishing", [self.pump]).await;
     }
 }
 
@@ -275,4 +259,21 @@ fn expose_pump(to: &mut Exposition, node: (&str, &str), pumped: &pump::Snapshot)
         pumped.unheld,
     );
     to.gauge("naap_outbox_bytes", "Sealed batches kept.", &[node], pumped.shelf_bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use events::refusal::Defect;
+
+    use super::*;
+
+    #[test]
+    fn metrics_are_named_by_the_convention() {
+        let mut exposition = Exposition::default();
+        let mut pumped = pump::Snapshot::default();
+        pumped.refusals.insert(Defect::FamilyUnknown, 1);
+        pumped.families.insert("unheard_of".to_owned(), 1);
+        expose_pump(&mut exposition, ("node", "gateway"), &pumped);
+        assert_eq!(exposition.faults(), Vec::<String>::new());
+    }
 }

@@ -229,3 +229,72 @@ fn members(roster: &[(Role, Address)], now: UnixMillis) -> Vec<Body> {
     };
     roster.iter().map(member).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use channel::embedded::{Embedded, Limits};
+    use events::delegation::address_of;
+
+    use super::*;
+    use crate::config::Layers;
+
+    const NOW: UnixMillis = UnixMillis(1_767_903_000_000);
+
+    fn statements(instance: &Instance, config: &Config) -> Vec<Body> {
+        let own = Own::of(instance, config).unwrap();
+        let clock: Clock = Arc::new(|| NOW);
+        let channel: Arc<dyn Publish> = Arc::new(Embedded::new(Limits::default()));
+        let herald = own.herald(instance, config, vec![channel], &clock).unwrap();
+        (herald.statements)(NOW)
+    }
+
+    fn granted(said: &[Body]) -> Option<&Granted> {
+        said.iter().find_map(|body| match body {
+            Body::DelegationGranted(granted) => Some(granted),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn our_operator_lets_our_node_speak() {
+        let folder = tempfile::tempdir().unwrap();
+        let instance = Instance::open(folder.path()).unwrap();
+        let config = Layers::defaults().config().unwrap();
+        let said = statements(&instance, &config);
+        let Granted { delegation, signature } = granted(&said).unwrap();
+        delegation.verify(signature).unwrap();
+        assert!(delegation.covers(NOW));
+        assert_eq!(delegation.operator, instance.operator().unwrap().address);
+        let listed = said.iter().any(|body| {
+            matches!(body, Body::RosterObserved(member) if member.member == delegation.operator && member.count == 1)
+        });
+        assert!(listed);
+    }
+
+    #[test]
+    fn an_operator_elsewhere_signs_what_it_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let instance = Instance::open(folder.path()).unwrap();
+        let secret = k256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let operator = address_of(secret.verifying_key());
+        let mut layers = Layers::defaults();
+        layers
+            .add_text(&format!("[node]\noperator = \"{operator}\""), "naap.toml".as_ref())
+            .unwrap();
+        let config = layers.config().unwrap();
+        assert!(granted(&statements(&instance, &config)).is_none());
+        // Another start waits for the same signature.
+        assert!(granted(&statements(&instance, &config)).is_none());
+        let node = instance.node_folder("gateway");
+        let delegation: Delegation =
+            serde_json::from_slice(&std::fs::read(node.join(DELEGATION)).unwrap()).unwrap();
+        let to_sign: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(node.join(TO_SIGN)).unwrap()).unwrap();
+        assert_eq!(to_sign, delegation.typed_data());
+        std::fs::write(node.join(SIGNATURE), format!("{}\n", delegation.sign(&secret))).unwrap();
+        let said = statements(&instance, &config);
+        assert_eq!(granted(&said).unwrap().delegation.operator, operator);
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -35,8 +35,10 @@ impl Failures {
         work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) -> tokio::task::JoinHandle<()> {
         let failures = self.clone();
+        let work = tokio::spawn(work);
         tokio::spawn(async move {
-            if let Err(error) = work.await {
+            let outcome = work.await.unwrap_or_else(|panic| Err(panic.into()));
+            if let Err(error) = outcome {
                 failures.tell(error.context(format!("{role} stopped")));
             }
         })
@@ -125,17 +127,44 @@ pub fn let_second_signal_end() {
     });
 }
 
-/// Waits for work that is stopping, at most so long; says whether it ended.
-pub async fn within(wait: Duration, what: &'static str, work: impl Future<Output = ()>) -> bool {
-    let is_over = tokio::time::timeout(wait, work).await.is_ok();
-    if !is_over {
-        tracing::warn!(
-            what,
-            wait_ms = wait.as_millis(),
-            "did not end in time; the next start goes on from there"
-        );
+/// When stopping has to be over.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+/// What the last stages of stopping get when the first ones took all the time.
+const LEAST: Duration = Duration::from_millis(200);
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(stop_ms: u64) -> Self {
+        Self(Instant::now() + Duration::from_millis(stop_ms))
     }
-    is_over
+
+    /// The time that is left.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now()).max(LEAST)
+    }
+
+    /// Waits for a role that is stopping, as long as there is time.
+    pub async fn within(self, role: &'static str, work: impl Future<Output = ()>) {
+        if tokio::time::timeout(self.left(), work).await.is_err() {
+            tracing::warn!(role, "did not stop in time; the next start goes on from there");
+        }
+    }
+
+    /// Waits for the tasks of a role that is stopping. What they have to tell they told.
+    pub async fn join(
+        self,
+        role: &'static str,
+        tasks: impl IntoIterator<Item = tokio::task::JoinHandle<()>>,
+    ) {
+        self.within(role, async {
+            for task in tasks {
+                task.await.ok();
+            }
+        })
+        .await;
+    }
 }
 
 /// A runtime for the roles of a process.

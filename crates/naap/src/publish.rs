@@ -19,6 +19,7 @@ use crate::console::Console;
 use crate::instance::Instance;
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
+use crate::process::Deadline;
 use crate::web::{self, Gifts};
 use crate::{doors, process, store};
 
@@ -68,18 +69,15 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let outcome = failed.or_signal().await;
     process::let_second_signal_end();
     tracing::info!("stopping");
-    let wait = Duration::from_millis(stop_ms);
-    node.stop().await;
-    heralding.stop(wait).await;
+    let deadline = Deadline::after(stop_ms);
+    node.stop(deadline).await;
+    heralding.stop(deadline).await;
     for peer in peers {
         // What was on its way is in the outbox and sent again after the next start.
         peer.close(Duration::ZERO).await.ok();
     }
     stopping.cancel();
-    process::within(wait, "serving", async {
-        serving.await.ok();
-    })
-    .await;
+    deadline.join("serving", [serving]).await;
     outcome.and_then(|()| failed.late())
 }
 

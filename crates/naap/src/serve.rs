@@ -13,6 +13,7 @@ use warehouse::Reader;
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
+use crate::process::Deadline;
 use crate::web::{self, Gifts, Sources};
 use crate::{process, store};
 
@@ -48,10 +49,7 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let outcome = failed.or_signal().await;
     process::let_second_signal_end();
     stopping.cancel();
-    process::within(Duration::from_millis(config.instance.stop_ms), "serving", async {
-        serving.await.ok();
-    })
-    .await;
+    Deadline::after(config.instance.stop_ms).join("serving", [serving]).await;
     outcome
 }
 

@@ -9,7 +9,6 @@ mod play;
 mod producer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use channel::Publish;
 use events::event::{Network, Role};
@@ -28,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::instance::Instance;
 use crate::node::{Node, Plan};
-use crate::process::{Failures, within};
+use crate::process::{Deadline, Failures};
 use crate::store::Store;
 use crate::web::Gifts;
 use play::Play;
@@ -132,7 +131,7 @@ impl Simulation {
         let play =
             Play::new(self.world, (self.seed, self.options), channel, producers, Arc::clone(clock));
         let task = failures.watch("the simulation", play.run(stop.clone()));
-        Ok(Playing { nodes, stop, stop_ms: config.instance.stop_ms, task })
+        Ok(Playing { nodes, stop, task })
     }
 }
 
@@ -151,20 +150,16 @@ fn speaker(player: &Player) -> Speaker {
 pub struct Playing {
     nodes: Vec<Node>,
     stop: CancellationToken,
-    stop_ms: u64,
     task: JoinHandle<()>,
 }
 
 impl Playing {
     /// Ends the play, then lets the gateways' nodes finish.
-    pub async fn stop(self) {
+    pub async fn stop(self, deadline: Deadline) {
         self.stop.cancel();
-        within(Duration::from_millis(self.stop_ms), "the simulation", async {
-            self.task.await.ok();
-        })
-        .await;
+        deadline.join("the simulation", [self.task]).await;
         for node in self.nodes {
-            node.stop().await;
+            node.stop(deadline).await;
         }
     }
 }

@@ -142,3 +142,25 @@ fn tell(feed: &Feed, opened: &Opened, clock: &Clock) {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_named_by_the_convention() {
+        let counts = Counts::default();
+        counts.lock().batches.insert(Network::Livepeer, 1);
+        counts.lock().events.insert(Network::Livepeer, 1);
+        counts.lock().hours.insert(Network::Livepeer, 1);
+        counts.lock().refusals.insert((Network::Livepeer, "E-BATCH-ROOT"), 1);
+        let mut exposition = Exposition::default();
+        counts.expose(&mut exposition);
+        assert_eq!(exposition.faults(), Vec::<String>::new());
+        assert!(
+            exposition.text().contains(
+                "naap_refused_batches_total{network=\"livepeer\",code=\"E-BATCH-ROOT\"} 1"
+            )
+        );
+    }
+}

@@ -2,12 +2,42 @@
 
 use super::process::{done, naap, run, text};
 
+const VERBS: [&str; 8] =
+    ["dev", "publish", "ingest", "serve", "import", "export", "verify", "config"];
+
 #[test]
 fn every_verb_explains_itself() {
-    for verb in ["dev", "publish", "ingest", "serve", "import", "export", "verify", "config"] {
+    for verb in VERBS {
         let help = done(&[verb, "--help"]);
         assert!(help.contains("Example: naap "), "{verb}: {help}");
     }
+}
+
+/// Every verb as `--help` explains it.
+fn commands() -> String {
+    let mut page =
+        "# Commands\n\nWhat `naap --help` says, verb by verb; generated, do not edit.\n".to_owned();
+    for arguments in [vec!["--help"]].into_iter().chain(VERBS.map(|verb| vec![verb, "--help"])) {
+        let help = done(&arguments);
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        let name = if arguments.len() == 1 { "naap" } else { arguments[0] };
+        page.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
+    }
+    page
+}
+
+#[test]
+fn the_page_of_commands_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md");
+    let page = commands();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == page,
+        "docs/commands.md is not what --help says: `UPDATE=1 cargo test -p naap commands`"
+    );
 }
 
 #[test]
