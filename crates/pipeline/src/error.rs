@@ -11,6 +11,17 @@ pub enum Error {
     /// The warehouse could not be read or written.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
+    /// The ledger lacks records that the warehouse was made from.
+    #[error(
+        "the warehouse was made from {noted} records and the ledger holds {kept}: it is an older copy; put the whole one \
+         back, or delete the warehouse's files to have them made again from this one"
+    )]
+    Behind {
+        /// Records the warehouse was made from.
+        noted: u64,
+        /// Records in the ledger.
+        kept: u64,
+    },
     /// A batch that the ledger acknowledged cannot be read back.
     #[error("ledger record {ordinal} cannot be read as the batch it was accepted as: {why}")]
     Unreadable {
@@ -39,7 +50,7 @@ impl Error {
             Self::Ledger(error) => error.is_retryable(),
             Self::Warehouse(error) => error.is_retryable(),
             Self::File { .. } => true,
-            Self::Unreadable { .. } | Self::Absent(_) => false,
+            Self::Behind { .. } | Self::Unreadable { .. } | Self::Absent(_) => false,
         }
     }
 }

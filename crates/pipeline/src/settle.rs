@@ -9,7 +9,7 @@ mod live;
 pub mod note;
 pub mod schedule;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -23,14 +23,14 @@ use sla::policy::Policy;
 use sla::trust::TrustFile;
 use sla::window::Hour;
 use warehouse::Warehouse;
-use warehouse::record::{Head, PublisherRow, RefusalCount};
+use warehouse::record::{Head, PublisherRow, RefusalCount, Touch, TouchedHour};
 
 use crate::intake::{KnownKeys, Refusals};
 use crate::{Clock, Error};
 use board::Board;
 use live::Live;
 use note::{Care, Face, Noted, note, spread};
-use schedule::HourState;
+use schedule::Fresh;
 
 /// The name of the settler's cursor in the warehouse: the next ledger record to note.
 const CURSOR: &str = "settle";
@@ -41,7 +41,7 @@ const STEP_RECORDS: usize = 1024;
 /// Further behind than this many records the open hour is not shown: catching up comes first.
 const LIVE_LAG_MAX: u64 = 4096;
 
-/// How far back hours are looked at when a settler starts: the last revision and the ties that may change it.
+/// How far back publishers are remembered when a settler starts.
 const LOOK_BACK: Millis = Millis(9 * 24 * 3_600_000);
 
 /// What a settler is to do.
@@ -125,6 +125,9 @@ impl Settler {
     ) -> Result<Self, Error> {
         let boards = options.trust.iter().map(|trust| (trust.network, Board::new(trust))).collect();
         let next = warehouse.cursor(CURSOR)?.unwrap_or(0);
+        if next > ledger.end().next {
+            return Err(Error::Behind { noted: next, kept: ledger.end().next });
+        }
         let live = Live::new(options.live_events_max);
         let heard = BTreeMap::new();
         let mut settler =
@@ -150,12 +153,7 @@ impl Settler {
             }
             let span = now.minus(LOOK_BACK)..=UnixMillis::LATEST;
             for row in self.warehouse.batches_sealed(*network, span)? {
-                board::hours_near(row.sealed_ms).into_iter().for_each(|hour| board.touch(hour));
                 live::remember(&mut self.heard, &row, None);
-            }
-            for (hour, state) in &mut board.hours {
-                let latest = self.warehouse.revisions(*network, *hour)?.pop();
-                state.settled_ms = latest.map(|latest| latest.settled_ms);
             }
             self.known.extend(board.known_keys());
         }
@@ -196,7 +194,7 @@ impl Settler {
 
     /// Notes what is new, shows it, and settles at most one hour that is due.
     pub fn step(&mut self, now: UnixMillis) -> Result<Step, Error> {
-        let noted = self.follow(now)?;
+        let (noted, _) = self.follow(now)?;
         self.show(now)?;
         let settled = if self.is_caught_up() { self.settle_due(now, 1)? } else { 0 };
         Ok(Step { noted, settled })
@@ -210,16 +208,22 @@ impl Settler {
         now: UnixMillis,
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
+        let mut fresh = Fresh::default();
         while !self.is_caught_up() {
-            self.follow(now)?;
+            let (_, touches) = self.follow(now)?;
+            touches.into_iter().for_each(|touch| fresh.add(touch));
             progress(self.next, 0);
         }
         let mut settled = 0;
         loop {
-            let waiting = self.touched(now);
+            let waiting = self.touched(now, |network, touched| {
+                touched.looked_ms.is_none() || fresh.holds(network, touched.hour)
+            })?;
             let Some((network, hour)) = waiting.first().copied() else { break };
             progress(self.next, waiting.len());
-            self.settle(network, hour, now)?;
+            if self.settle(network, hour, now)? {
+                fresh.add(Touch::Hour(network, hour.next()));
+            }
             settled += 1;
         }
         self.record_publishers()?;
@@ -230,11 +234,11 @@ impl Settler {
         self.next >= self.ledger.end().next
     }
 
-    /// Notes the next records.
-    fn follow(&mut self, now: UnixMillis) -> Result<u64, Error> {
+    /// Notes the next records; tells how many, and what they touch.
+    fn follow(&mut self, now: UnixMillis) -> Result<(u64, Vec<Touch>), Error> {
         let end = self.ledger.end().next;
         if self.next >= end {
-            return Ok(0);
+            return Ok((0, Vec::new()));
         }
         let entries = self.ledger.read(self.next).take(STEP_RECORDS);
         let entries: Vec<(u64, Entry)> = entries.collect::<Result<_, _>>()?;
@@ -246,26 +250,33 @@ impl Settler {
         let known: Vec<_> =
             noted.iter().filter(|noted| self.boards.contains_key(&noted.row.network)).collect();
         let rows: Vec<_> = known.iter().map(|noted| noted.row.clone()).collect();
-        self.warehouse.record_batches(&rows, Some((CURSOR, next)))?;
+        let touches: HashSet<Touch> =
+            known.iter().flat_map(|noted| board::touches(noted, self.is_fork(noted))).collect();
+        let touches: Vec<Touch> = touches.into_iter().collect();
+        // What is touched lasts with the cursor: a stop between noting and settling forgets no hour.
+        self.warehouse.record_noted(&rows, &touches, (CURSOR, next))?;
         for noted in known {
             self.take(noted, now)?;
         }
         self.next = next;
-        Ok(count)
+        Ok((count, touches))
+    }
+
+    fn is_fork(&self, noted: &Noted) -> bool {
+        self.ledger.find(&noted.row.position).iter().any(|sighting| sighting.hash != noted.row.hash)
     }
 
     fn take(&mut self, noted: &Noted, now: UnixMillis) -> Result<(), Error> {
         let row = &noted.row;
         live::remember(&mut self.heard, row, noted.face.as_ref());
-        let mut hashes = self.ledger.find(&row.position).into_iter().map(|sighting| sighting.hash);
-        if hashes.any(|hash| hash != row.hash) {
+        if self.is_fork(noted) {
             self.take_fork(row.position)?;
         }
         let Some(board) = self.boards.get_mut(&row.network) else { return Ok(()) };
         board.take(noted);
-        self.known.extend(
-            noted.records.iter().flat_map(|records| sla::authority::delegated_keys(records)),
-        );
+        if noted.records.is_some() {
+            self.known.extend(board.known_keys());
+        }
         if let Some(opened) = &noted.opened {
             (self.listener)(&News::Heard(opened));
             self.live.take(row.network, opened, now);
@@ -350,17 +361,21 @@ impl Settler {
         Ok(())
     }
 
-    /// The hours that came to an end and were touched, oldest first.
-    fn touched(&self, now: UnixMillis) -> Vec<(Network, Hour)> {
-        let waits = |(hour, state): &(&Hour, &HourState)| {
-            state.is_touched && schedule::is_over(**hour, now)
-        };
-        let of = |(network, board): (&Network, &Board)| -> Vec<(Network, Hour)> {
-            board.hours.iter().filter(waits).map(|(hour, _)| (*network, *hour)).collect()
-        };
-        let mut hours: Vec<(Network, Hour)> = self.boards.iter().flat_map(of).collect();
+    /// The hours that are over, were touched and are `wanted`, oldest first.
+    fn touched(
+        &self,
+        now: UnixMillis,
+        wanted: impl Fn(Network, &TouchedHour) -> bool,
+    ) -> Result<Vec<(Network, Hour)>, Error> {
+        let mut hours = Vec::new();
+        for network in self.boards.keys() {
+            let touched = self.warehouse.touched_hours(*network)?;
+            let waits = touched.iter().filter(|touched| schedule::is_over(touched.hour, now));
+            let wanted = waits.filter(|touched| wanted(*network, touched));
+            hours.extend(wanted.map(|touched| (*network, touched.hour)));
+        }
         hours.sort_unstable_by_key(|(network, hour)| (*hour, *network));
-        hours
+        Ok(hours)
     }
 }
 

@@ -83,6 +83,17 @@ impl Authority {
         authority
     }
 
+    /// The keys that somebody of a complete roster, or of the trust file, delegated to.
+    pub fn vouched_keys(&self) -> impl Iterator<Item = PublisherKey> {
+        let complete = |roster: &&Roster| roster.members.len() >= roster.count;
+        let rosters = self.rosters.values().flat_map(BTreeMap::values).filter(complete);
+        let listed = rosters.flat_map(|roster| roster.members.iter().map(|(member, _)| *member));
+        let named = self.trust.members.iter().map(|member| member.address);
+        let vouched: BTreeSet<Address> = listed.chain(named).collect();
+        let keys = self.delegations.keys().filter(move |(_, operator)| vouched.contains(operator));
+        keys.map(|(key, _)| *key)
+    }
+
     /// The trust file it rests on.
     pub fn trust(&self) -> &TrustFile {
         &self.trust

@@ -28,7 +28,7 @@ use sla::window::Hour;
 
 pub use error::Error;
 use page::{Page, Paged};
-use record::{BatchRow, HourRecord, PublisherRow, RefusalCount};
+use record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour};
 use view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
     ScoreFilter, ScoreRow, WindowRow,
@@ -65,6 +65,9 @@ pub trait Reader: Send + Sync {
 
     /// The highest ledger ordinal recorded, of any network.
     fn last_ordinal(&self) -> Result<Option<u64>, Error>;
+
+    /// The hours that were touched since they were last looked at, oldest first.
+    fn touched_hours(&self, network: Network) -> Result<Vec<TouchedHour>, Error>;
 
     /// How far the reader of that name has come.
     fn cursor(&self, name: &str) -> Result<Option<u64>, Error>;
@@ -136,6 +139,20 @@ pub trait Warehouse: Reader {
     ///
     /// Recording a batch again changes nothing but its flags. Another batch under a known ordinal is an error.
     fn record_batches(&self, rows: &[BatchRow], cursor: Option<(&str, u64)>) -> Result<(), Error>;
+
+    /// Records batches, how far the named reader has come, and the hours they touch, all at once.
+    fn record_noted(
+        &self,
+        rows: &[BatchRow],
+        touches: &[Touch],
+        cursor: (&str, u64),
+    ) -> Result<(), Error>;
+
+    /// Marks hours as touched.
+    fn touch(&self, touches: &[Touch]) -> Result<(), Error>;
+
+    /// Marks an hour as looked at, where that made no revision. [`Self::record_hour`] marks it itself.
+    fn record_looked(&self, network: Network, hour: Hour, now: UnixMillis) -> Result<(), Error>;
 
     /// Remembers how far the reader of that name has come.
     fn set_cursor(&self, name: &str, ordinal: u64) -> Result<(), Error>;

@@ -35,6 +35,24 @@ pub struct BatchRow {
     pub sealed_ms: UnixMillis,
 }
 
+/// What a batch or a settled hour may change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Touch {
+    /// An hour, whether or not anything of it was known.
+    Hour(Network, Hour),
+    /// Those hours of a range that anything is known of.
+    Known(Network, std::ops::RangeInclusive<Hour>),
+}
+
+/// An hour that something came for since it was last looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TouchedHour {
+    /// The hour.
+    pub hour: Hour,
+    /// When it was last settled, with or without a new revision.
+    pub looked_ms: Option<UnixMillis>,
+}
+
 /// One revision of an hour with everything it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourRecord {

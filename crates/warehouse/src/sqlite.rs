@@ -1,8 +1,7 @@
 //! The home in one SQLite file: one connection writes, a few others read, and neither waits for the other (WAL).
 //!
-//! `synchronous=NORMAL`: a process that is killed loses nothing, a machine that loses power may lose the last
-//! transactions, never one before them. That is enough, because the ledger is the record: a cursor or an hour is kept in
-//! the transaction of what it claims, so after any crash it claims no more than is there, and the rest is recorded again.
+//! `synchronous=FULL`: neither a killed process nor a lost power supply takes back what a reader was shown. A cursor or
+//! an hour is kept in the transaction of what it claims, so after any crash it claims no more than is there.
 //! Rows of job facts, results and tallies are held as they were given; SQL filters and orders them, and adds up
 //! nothing but counts of rows and refusals.
 
@@ -11,6 +10,7 @@ mod connection;
 mod pack;
 mod schema;
 
+mod agenda;
 mod batches;
 mod hours;
 mod jobs;
@@ -32,7 +32,7 @@ use sla::hour::fact::JobFact;
 use sla::scorecard::Scorecard;
 use sla::window::Hour;
 
-use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount};
+use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Touch};
 use crate::{Error, Warehouse};
 use answers::Source;
 use column::sql;
@@ -139,6 +139,27 @@ impl Warehouse for Sqlite {
         })
     }
 
+    fn record_noted(
+        &self,
+        rows: &[BatchRow],
+        touches: &[Touch],
+        (name, ordinal): (&str, u64),
+    ) -> Result<(), Error> {
+        self.write(batches::RECORD, |transaction| {
+            batches::record(transaction, rows)?;
+            agenda::touch(transaction, touches)?;
+            batches::set_cursor(transaction, name, ordinal)
+        })
+    }
+
+    fn touch(&self, touches: &[Touch]) -> Result<(), Error> {
+        self.write(agenda::TOUCH, |transaction| agenda::touch(transaction, touches))
+    }
+
+    fn record_looked(&self, network: Network, hour: Hour, now: UnixMillis) -> Result<(), Error> {
+        self.write(agenda::LOOK, |transaction| agenda::look(transaction, network, hour, now))
+    }
+
     fn set_cursor(&self, name: &str, ordinal: u64) -> Result<(), Error> {
         self.write(batches::SET_CURSOR, |transaction| {
             batches::set_cursor(transaction, name, ordinal)
@@ -152,7 +173,10 @@ impl Warehouse for Sqlite {
     }
 
     fn record_hour(&self, record: &HourRecord) -> Result<(), Error> {
-        self.write(hours::RECORD, |transaction| hours::record(transaction, record))
+        self.write(hours::RECORD, |transaction| {
+            hours::record(transaction, record)?;
+            agenda::look(transaction, record.network, record.hour, record.settled_ms)
+        })
     }
 
     fn record_provisional(

@@ -1,4 +1,4 @@
-//! What settling knows of one network between two steps: who may speak, who is who, which hours were touched.
+//! What settling knows of one network between two steps: who may speak, who is who, what was sealed twice.
 //!
 //! All of it can be rebuilt from the ledger and the warehouse's rows; nothing here is the only copy of anything.
 
@@ -10,16 +10,16 @@ use events::event::Network;
 use events::identity::PublisherKey;
 use events::unit::{Millis, UnixMillis};
 use ledger::Ledger;
-use sla::authority::{Authority, delegated_keys};
+use sla::authority::Authority;
 use sla::hour::OpenJobs;
 use sla::mapping::TieKey;
 use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
 use sla::trust::TrustFile;
 use sla::window::Hour;
+use warehouse::record::Touch;
 
 use super::note::{Noted, open};
-use super::schedule::HourState;
 use crate::Error;
 
 /// The end of a settled hour: what the next one needs of it.
@@ -42,8 +42,6 @@ pub struct Board {
     pub ends: BTreeMap<Hour, HourEnd>,
     /// Positions that were sealed twice.
     forks: BTreeSet<Position>,
-    /// The hours that anything was heard of.
-    pub hours: BTreeMap<Hour, HourState>,
     /// The network.
     pub network: Network,
     /// Batches that say who may speak, by ordinal.
@@ -63,7 +61,6 @@ impl Board {
             cache: BTreeMap::new(),
             ends: BTreeMap::new(),
             forks: BTreeSet::new(),
-            hours: BTreeMap::new(),
             network: trust.network,
             records: BTreeMap::new(),
             ties: BTreeMap::new(),
@@ -71,24 +68,13 @@ impl Board {
         }
     }
 
-    /// Takes what was noted of a batch, and touches the hours it can change.
+    /// Takes what was noted of a batch.
     pub fn take(&mut self, noted: &Noted) {
         let row = &noted.row;
         if let Some(records) = &noted.records {
             self.take_records(row.ordinal, Arc::clone(records));
-            // Whose word counts may have changed in any hour; what did shows at the hours' next points.
-            self.hours.values_mut().for_each(|state| state.is_touched = true);
         }
         self.take_ties(row.ordinal, &noted.ties);
-        for hour in hours_near(row.sealed_ms) {
-            self.touch(hour);
-        }
-        // A tie reaches a day to either side; what it changes shows at the hours' next points.
-        for (counted_ms, _) in &noted.ties {
-            let around = Hour::of(counted_ms.minus(sla::mapping::REACH))
-                ..=Hour::of(counted_ms.plus(sla::mapping::REACH));
-            self.hours.range_mut(around).for_each(|(_, state)| state.is_touched = true);
-        }
     }
 
     /// Takes the events of a batch that say who may speak.
@@ -111,11 +97,6 @@ impl Board {
         }
     }
 
-    /// Marks an hour as one that something came for.
-    pub fn touch(&mut self, hour: Hour) {
-        self.hours.entry(hour).or_default().is_touched = true;
-    }
-
     /// Takes a position that was sealed twice, with the records of both batches.
     pub fn take_fork(
         &mut self,
@@ -125,8 +106,6 @@ impl Board {
         if self.forks.insert(position) {
             self.authority_is_stale = true;
             self.records.extend(batches);
-            // Every hour of the epoch from there on may have counted what no longer counts.
-            self.hours.values_mut().for_each(|state| state.is_touched = true);
         }
     }
 
@@ -142,10 +121,11 @@ impl Board {
         &self.authority
     }
 
-    /// The keys somebody vouches for.
-    pub fn known_keys(&self) -> impl Iterator<Item = PublisherKey> {
-        let named = self.authority.trust().members.iter().filter_map(|member| member.key);
-        named.chain(self.records.values().flat_map(|records| delegated_keys(records)))
+    /// The keys that the trust file names, or that somebody of a roster or the trust file delegated to.
+    pub fn known_keys(&mut self) -> BTreeSet<PublisherKey> {
+        let authority = self.authority();
+        let named = authority.trust().members.iter().filter_map(|member| member.key);
+        named.chain(authority.vouched_keys()).collect()
     }
 
     /// The batches that say who may speak, with their ordinals.
@@ -207,6 +187,29 @@ impl Board {
 pub fn hours_near(sealed_ms: UnixMillis) -> BTreeSet<Hour> {
     [sealed_ms.minus(IDLE_MAX), sealed_ms, sealed_ms.plus(IDLE_MAX)].map(Hour::of).into()
 }
+
+/// The hours that a noted batch can change.
+///
+/// A tie reaches a day to either side. Who may speak reaches as far as a delegation, back and forth; a fork reaches
+/// every later hour of its epoch, so it is treated alike. What does change shows at those hours' next points.
+pub fn touches(noted: &Noted, is_fork: bool) -> Vec<Touch> {
+    let (network, sealed_ms) = (noted.row.network, noted.row.sealed_ms);
+    let around = |moment: UnixMillis, reach: Millis| {
+        Touch::Known(network, Hour::of(moment.minus(reach))..=Hour::of(moment.plus(reach)))
+    };
+    let mut touches: Vec<Touch> =
+        hours_near(sealed_ms).into_iter().map(|hour| Touch::Hour(network, hour)).collect();
+    if noted.records.is_some() || is_fork {
+        touches.push(around(sealed_ms, events::delegation::MAX_LIFETIME));
+    }
+    let tied: BTreeSet<Hour> =
+        noted.ties.iter().map(|(counted_ms, _)| Hour::of(*counted_ms)).collect();
+    touches.extend(tied.into_iter().map(|hour| around(hour.start(), TIE_REACH)));
+    touches
+}
+
+/// How far a tie reaches from the start of the hour it counts in.
+const TIE_REACH: Millis = Millis(sla::mapping::REACH.0 + events::unit::HOUR_MS);
 
 /// The days, counted from 1970, whose ties an hour may lean on.
 pub fn tie_days(hour: Hour) -> std::ops::RangeInclusive<u64> {

@@ -11,10 +11,11 @@ use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
 use sla::score::score_hour;
 use sla::window::Hour;
-use warehouse::record::HourRecord;
+use warehouse::record::{HourRecord, Touch};
 
 use super::board::{HourEnd, tie_days};
 use super::note::{Care, note};
+use super::schedule::is_due;
 use super::{News, Settler};
 use crate::Error;
 
@@ -24,27 +25,25 @@ const ENDS_KEPT: usize = 4;
 impl Settler {
     /// Settles at most `most` of the hours that are due, oldest first.
     pub(super) fn settle_due(&mut self, now: UnixMillis, most: usize) -> Result<u64, Error> {
-        let due = self.touched(now).into_iter().filter(|(network, hour)| {
-            let state = self.boards.get(network).and_then(|board| board.hours.get(hour));
-            state.is_some_and(|state| state.is_due(*hour, now))
-        });
-        let due: Vec<(Network, Hour)> = due.take(most).collect();
+        let due = self.touched(now, |_, touched| is_due(touched.hour, touched.looked_ms, now))?;
+        let due: Vec<(Network, Hour)> = due.into_iter().take(most).collect();
         for (network, hour) in &due {
             self.settle(*network, *hour, now)?;
         }
         Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
     }
 
-    /// Settles an hour from all that is on hand; writes a revision if its scorecard is not the one it had.
+    /// Settles an hour from all that is on hand; writes a revision if its scorecard is not the one it had. Tells whether
+    /// the next hour must be looked at again, because other jobs are open at the end of this one.
     pub(super) fn settle(
         &mut self,
         network: Network,
         hour: Hour,
         now: UnixMillis,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         self.learn_ties(network, hour)?;
         let before = self.end_of(network, hour.previous())?;
-        let Some(board) = self.boards.get_mut(&network) else { return Ok(()) };
+        let Some(board) = self.boards.get_mut(&network) else { return Ok(false) };
         let span = hour.start().minus(IDLE_MAX)..=hour.end().plus(IDLE_MAX);
         let near = self.warehouse.batches_sealed(network, span)?;
         let carried: Vec<Position> = before.positions.iter().copied().collect();
@@ -59,22 +58,20 @@ impl Settler {
         let used = ordinals_used(&settled, &batches, board.records());
         let end = end_of_hour(&settled);
         board.keep(batches, hour.end().minus(IDLE_MAX));
-        let state = board.hours.entry(hour).or_default();
-        state.is_touched = false;
-        state.settled_ms = Some(now);
         let is_changed = self.end_of(network, hour)? != end;
+        if is_changed {
+            // Before this hour is written: a stop in between looks at the next one once too often, never too seldom.
+            self.warehouse.touch(&[Touch::Known(network, hour.next()..=hour.next())])?;
+        }
         self.record(network, hour, now, settled, before.open, used)?;
         if let Some(board) = self.boards.get_mut(&network) {
             board.ends.insert(hour, end);
             while board.ends.len() > ENDS_KEPT {
                 board.ends.pop_first();
             }
-            if is_changed && board.hours.contains_key(&hour.next()) {
-                board.touch(hour.next());
-            }
         }
         self.live.forget(network, hour);
-        Ok(())
+        Ok(is_changed)
     }
 
     fn record(
@@ -94,6 +91,7 @@ impl Settler {
         let latest = self.warehouse.revisions(network, hour)?.pop();
         let is_empty = settled.event_set.count == 0 && latest.is_none();
         if is_empty || latest.as_ref().is_some_and(|latest| latest.digest == digest) {
+            self.warehouse.record_looked(network, hour, now)?;
             return Ok(());
         }
         let revision = latest.map_or(0, |latest| latest.revision + 1);

@@ -1,7 +1,11 @@
 //! When an hour settles: at fixed times after its end, and only if something came (SCORING section 2).
 
+use std::collections::BTreeSet;
+
+use events::event::Network;
 use events::unit::{Millis, UnixMillis};
 use sla::window::Hour;
+use warehouse::record::Touch;
 
 /// How long after an hour's end its revisions may be made: 15 minutes, 2 hours, 24 hours, 7 days.
 pub const POINTS: [Millis; 4] = [
@@ -11,23 +15,39 @@ pub const POINTS: [Millis; 4] = [
     Millis(7 * 24 * 3_600_000),
 ];
 
-/// What is known of an hour's settling.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct HourState {
-    /// Whether something came since it was last settled.
-    pub is_touched: bool,
-    /// When it was last settled.
-    pub settled_ms: Option<UnixMillis>,
+/// Whether an hour that something came for is to be settled at `now`, when it was last looked at at `looked_ms`.
+///
+/// An hour never settled settles from all that is on hand, whatever its age; later it waits for the next point.
+pub fn is_due(hour: Hour, looked_ms: Option<UnixMillis>, now: UnixMillis) -> bool {
+    let passed = |point: &&Millis| hour.end().plus(**point) <= now;
+    let is_new = |point: &Millis| looked_ms.is_none_or(|at| at < hour.end().plus(*point));
+    POINTS.iter().filter(passed).any(is_new)
 }
 
-impl HourState {
-    /// Whether the hour is to be settled at `now`.
-    ///
-    /// An hour never settled settles from all that is on hand, whatever its age; later it waits for the next point.
-    pub fn is_due(&self, hour: Hour, now: UnixMillis) -> bool {
-        let passed = |point: &&Millis| hour.end().plus(**point) <= now;
-        let is_new = |point: &Millis| self.settled_ms.is_none_or(|at| at < hour.end().plus(*point));
-        self.is_touched && POINTS.iter().filter(passed).any(is_new)
+/// The hours that what was noted just now may change.
+#[derive(Debug, Default)]
+pub struct Fresh {
+    hours: BTreeSet<(Network, Hour)>,
+    ranges: BTreeSet<(Network, Hour, Hour)>,
+}
+
+impl Fresh {
+    /// Adds what a touch names.
+    pub fn add(&mut self, touch: Touch) {
+        match touch {
+            Touch::Hour(network, hour) => self.hours.insert((network, hour)),
+            Touch::Known(network, hours) => {
+                self.ranges.insert((network, *hours.start(), *hours.end()))
+            }
+        };
+    }
+
+    /// Whether an hour is among them.
+    pub fn holds(&self, network: Network, hour: Hour) -> bool {
+        let in_range = |(of, first, last): &(Network, Hour, Hour)| {
+            *of == network && (*first..=*last).contains(&hour)
+        };
+        self.hours.contains(&(network, hour)) || self.ranges.iter().any(in_range)
     }
 }
 
@@ -45,20 +65,15 @@ mod tests {
     fn revisions_are_made_at_fixed_times_only() {
         let hour = Hour(490_000);
         let after = |minutes: u64| hour.end().plus(Millis(minutes * 60_000));
-        let touched =
-            |settled: Option<u64>| HourState { is_touched: true, settled_ms: settled.map(after) };
-        assert!(!touched(None).is_due(hour, after(14)));
-        assert!(touched(None).is_due(hour, after(15)));
-        assert!(!touched(Some(15)).is_due(hour, after(119)));
-        assert!(touched(Some(15)).is_due(hour, after(120)));
-        assert!(!touched(Some(120)).is_due(hour, after(24 * 60 - 1)));
-        assert!(touched(Some(121)).is_due(hour, after(24 * 60)));
-        assert!(touched(Some(24 * 60)).is_due(hour, after(7 * 24 * 60)));
-        assert!(!touched(Some(7 * 24 * 60)).is_due(hour, after(60 * 24 * 60)));
-        assert!(
-            touched(None).is_due(hour, after(60 * 24 * 60)),
-            "never settled settles at any age"
-        );
-        assert!(!HourState::default().is_due(hour, after(60 * 24 * 60)), "nothing came");
+        let is_due = |looked: Option<u64>, now: u64| is_due(hour, looked.map(after), after(now));
+        assert!(!is_due(None, 14));
+        assert!(is_due(None, 15));
+        assert!(!is_due(Some(15), 119));
+        assert!(is_due(Some(15), 120));
+        assert!(!is_due(Some(120), 24 * 60 - 1));
+        assert!(is_due(Some(121), 24 * 60));
+        assert!(is_due(Some(24 * 60), 7 * 24 * 60));
+        assert!(!is_due(Some(7 * 24 * 60), 60 * 24 * 60));
+        assert!(is_due(None, 60 * 24 * 60), "never settled settles at any age");
     }
 }

@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use sla::window::Hour;
 
 use crate::page::{Page, Paged};
-use crate::record::{BatchRow, PublisherRow};
-use crate::sqlite::{batches, hours, orchestrators, publishers, scores, search};
+use crate::record::{BatchRow, PublisherRow, TouchedHour};
+use crate::sqlite::{agenda, batches, hours, orchestrators, publishers, scores, search};
 use crate::view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
     ScoreFilter, ScoreRow, WindowRow,
@@ -55,6 +55,12 @@ impl<S: Source> Reader for S {
         positions: &[Position],
     ) -> Result<Vec<BatchRow>, Error> {
         self.read("read batches", |connection| batches::at(connection, network, positions))
+    }
+
+    fn touched_hours(&self, network: Network) -> Result<Vec<TouchedHour>, Error> {
+        self.read("read the hours to be looked at", |connection| {
+            agenda::touched(connection, network)
+        })
     }
 
     fn last_ordinal(&self) -> Result<Option<u64>, Error> {

@@ -54,7 +54,7 @@ pub fn open_writer(path: &Path, options: Options) -> Result<Connection, Error> {
         let what = format!("its file system has no write-ahead log (journal mode {mode})");
         return Err(Error::Corrupt { action: ACTION, what });
     }
-    connection.pragma_update(None, "synchronous", "normal").map_err(sql(ACTION))?;
+    connection.pragma_update(None, "synchronous", "full").map_err(sql(ACTION))?;
     set("cache_size", WRITER_CACHE_KIB).map_err(sql(ACTION))?;
     // These two answer with a row.
     for (name, value) in
