@@ -60,7 +60,8 @@ impl Door {
         Ok(verdicts.into_iter().map(|verdict| verdict.map(drop)).collect())
     }
 
-    /// Takes deliveries until the channel is closed. A refused batch is counted and acknowledged: it was looked at.
+    /// Takes deliveries until the channel is closed. A batch refused for good is counted and acknowledged: it was looked
+    /// at. One that may be let in later is not, and comes again.
     pub async fn follow(self, mut subscription: Box<dyn Subscription>) -> anyhow::Result<()> {
         while let Some(first) = subscription.next().await.context("the channel failed")? {
             let mut deliveries: Vec<Delivery> = vec![first];
@@ -72,9 +73,18 @@ impl Door {
             }
             let frames = deliveries.iter().map(|delivery| delivery.message.body.to_vec()).collect();
             match self.take(frames).await {
-                Ok(_) => {
-                    for delivery in deliveries {
-                        delivery.ack().await.context("a delivery was not acknowledged")?;
+                Ok(verdicts) => {
+                    let mut later = false;
+                    for (delivery, verdict) in deliveries.into_iter().zip(verdicts) {
+                        if verdict.is_err_and(|refusal| is_passing(refusal.defect)) {
+                            later = true;
+                            drop(delivery);
+                        } else {
+                            delivery.ack().await.context("a delivery was not acknowledged")?;
+                        }
+                    }
+                    if later {
+                        tokio::time::sleep(std::time::Duration::from_millis(BUSY_MS)).await;
                     }
                 }
                 // What is not acknowledged comes again.
@@ -112,10 +122,15 @@ impl Door {
     }
 }
 
+/// Whether the same batch may be let in later: once a clock is right, a key is vouched for, a trust file is there.
+fn is_passing(defect: Defect) -> bool {
+    matches!(defect, Defect::QuotaUnknownKey | Defect::BatchFuture | Defect::BatchNetwork)
+}
+
 fn decline(refusal: &Refusal) -> Decline {
     match refusal.defect {
         Defect::QuotaUnknownKey => Decline::Quota { retry_after_ms: LATER_MS },
-        Defect::BatchFuture => Decline::Busy { retry_after_ms: LATER_MS },
+        passing if is_passing(passing) => Decline::Busy { retry_after_ms: LATER_MS },
         defect => Decline::Final { code: defect.code().to_owned(), detail: refusal.detail.clone() },
     }
 }

@@ -45,14 +45,13 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// Takes the address, and begins to settle.
-    pub async fn lay(
+    /// Begins to settle what `store` keeps; the API will answer at `listener`.
+    pub fn lay(
         store: Store,
-        config: &Config,
+        listener: TcpListener,
         clock: &Clock,
         failures: &Failures,
     ) -> anyhow::Result<Self> {
-        let listener = web::bind(config.api.listen, "the API", "--listen").await?;
         let feed = Arc::new(Feed::new(clock(), Bounds::default()));
         let (wake, woken) = settling::waker();
         let door = Door {

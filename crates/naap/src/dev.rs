@@ -16,16 +16,17 @@ use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
 use crate::process::Deadline;
 use crate::store::{self, Store};
-use crate::{doors, process, simulate};
+use crate::{doors, process, simulate, web};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
-    process::runtime()?.block_on(dev(config, console))
+    process::run(dev(config, console))
 }
 
 async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let instance = Instance::open(&config.instance.data)?;
     let clock = store::clock();
+    let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let own = Own::of(&instance, config)?;
     own.trust(&instance)?;
     let mut simulation = simulate::prepare(&instance, config, &clock)?;
@@ -37,7 +38,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     }
 
     let (failures, mut failed) = process::failures();
-    let foundation = Foundation::lay(store, config, &clock, &failures).await?;
+    let foundation = Foundation::lay(store, listener, &clock, &failures)?;
     let embedded = Embedded::new(Limits::default());
     let subscription = embedded.subscribe(Selector::All, Start::Oldest).await?;
     let following =
@@ -66,6 +67,11 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let addresses =
         Addresses { api: Some(backbone.address), intake: node.intake, kafka: node.kafka };
     addresses.write(&instance)?;
+    let api = backbone.address;
+    console.line(format_args!("API        http://{api}, described at http://{api}/docs"))?;
+    if config.simulation.enabled {
+        console.line(format_args!("simulated  http://{api}/v1/scores?network=simulation"))?;
+    }
     console.text(addresses.greeting(config))?;
 
     let outcome = failed.or_signal().await;

@@ -24,7 +24,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::console::{Console, Progress, counted, grouped};
 use crate::instance::Instance;
-use crate::own::COLLECTOR;
+use crate::own::{COLLECTOR, Own};
 use crate::store::{self, Store};
 use recorded::Recorded;
 use seal::Seal;
@@ -39,6 +39,8 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
     let identity = instance.node(COLLECTOR)?;
     let operator = instance.operator()?.address;
     let collector = Member { address: operator, key: Some(identity.key()), role: Role::Collector };
+    // The file names everybody from the start, so that a first `naap dev` does not change what was settled here.
+    Own::of(&instance, config)?.trust(&instance)?;
     let trust = instance.trust_with(network, &[collector])?;
     let others = Network::ALL.iter().filter(|other| **other != network);
     let mut all = others

@@ -6,16 +6,17 @@ use crate::console::Console;
 use crate::instance::Instance;
 use crate::process::Deadline;
 use crate::store::{self, Store};
-use crate::web::Gifts;
+use crate::web::{self, Gifts};
 use crate::{own, process};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
-    process::runtime()?.block_on(ingest(config, console))
+    process::run(ingest(config, console))
 }
 
 async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
     let instance = Instance::open(&config.instance.data)?;
+    let listener = web::bind(config.api.listen, "the API and the channel", "--listen").await?;
     let clock = store::clock();
     let network = config.instance.network;
     let trust = instance.trust_with(network, &[])?;
@@ -27,7 +28,7 @@ async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
     }
     let store = Store::open(&instance, config, known_networks(&instance)?)?;
     let (failures, mut failed) = process::failures();
-    let foundation = Foundation::lay(store, config, &clock, &failures).await?;
+    let foundation = Foundation::lay(store, listener, &clock, &failures)?;
     let backbone = foundation.open(Gifts::default(), config, &failures)?;
     let addresses = own::Addresses { api: Some(backbone.address), intake: None, kafka: None };
     addresses.write(&instance)?;

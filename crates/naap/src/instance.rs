@@ -35,7 +35,7 @@ impl Instance {
     /// Makes the folder where there is none, and becomes the one process that writes in it.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         let shown = folder.display();
-        fs::create_dir_all(folder).with_context(|| {
+        make(folder).with_context(|| {
             format!("cannot make the data folder {shown}: name another with --data")
         })?;
         let path = folder.join("lock");
@@ -107,6 +107,15 @@ impl Instance {
         Operator::of(&secret::load_or_make(&path, is_key)?)
             .with_context(|| format!("{} is no secp256k1 key", path.display()))
     }
+}
+
+/// Makes the folder for its owner's eyes: raw events hold what is not public.
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Replaces a file so that it is the old one or the new one after any crash, never a part.

@@ -167,10 +167,13 @@ impl Deadline {
     }
 }
 
-/// A runtime for the roles of a process.
-pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs the roles of a process. What does not end with them is left behind: all of it survives a crash.
+pub fn run(roles: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("cannot start the runtime")
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(roles);
+    runtime.shutdown_timeout(LEAST);
+    outcome
 }

@@ -25,7 +25,7 @@ use crate::{doors, process, store};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
-    process::runtime()?.block_on(publish(config, console))
+    process::run(publish(config, console))
 }
 
 async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -63,8 +63,13 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let serving =
         failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
     addresses.write(&instance)?;
-    console.text(addresses.greeting(config))?;
     console.line(format_args!("sends to   {}", config.channel.to.join(", ")))?;
+    if let Some(peers) = addresses.api {
+        console.line(format_args!(
+            "peers      http://{peers} answers what they miss, /healthz and /metrics"
+        ))?;
+    }
+    console.text(addresses.greeting(config))?;
 
     let outcome = failed.or_signal().await;
     process::let_second_signal_end();

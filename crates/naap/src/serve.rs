@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
-    process::runtime()?.block_on(serve(config, console))
+    process::run(serve(config, console))
 }
 
 async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {

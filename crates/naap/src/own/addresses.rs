@@ -31,7 +31,7 @@ impl Addresses {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Tells people.
+    /// Tells people about the doors of a node.
     pub fn greeting(&self, config: &Config) -> String {
         let mut text = String::new();
         self.greet(config, &mut text).expect("writing to a string does not fail");
@@ -39,9 +39,6 @@ impl Addresses {
     }
 
     fn greet(&self, config: &Config, text: &mut String) -> std::fmt::Result {
-        if let Some(api) = self.api {
-            writeln!(text, "API        http://{api}, described at http://{api}/docs")?;
-        }
         if let Some(kafka) = self.kafka {
             let topic = &config.kafka.topic;
             writeln!(text, "Kafka      {kafka}, topic {topic}; start a gateway with")?;
@@ -55,9 +52,6 @@ impl Addresses {
                 text,
                 "envelopes  POST http://{intake}/v1/intake/events, segments to /v1/intake/transcode"
             )?;
-        }
-        if let (true, Some(api)) = (config.simulation.enabled, self.api) {
-            writeln!(text, "simulated  http://{api}/v1/scores?network=simulation")?;
         }
         writeln!(text, "data       {}; stop with Ctrl-C", config.instance.data.display())
     }
