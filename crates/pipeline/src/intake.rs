@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use events::batch::Position;
+use events::batch::{Header, Position};
 use events::event::Network;
 use events::identity::{Digest, PublisherKey};
 use events::refusal::{Defect, Refusal};
@@ -23,9 +23,9 @@ pub struct Limits {
     pub future_max_ms: Millis,
     /// The networks that are kept.
     pub networks: BTreeSet<Network>,
-    /// The most bytes kept from all keys together that nobody vouches for.
+    /// The most bytes kept in an hour from all keys together that nobody vouches for.
     pub strangers_bytes_max: u64,
-    /// The most batches kept from one key that nobody vouches for.
+    /// The most batches kept in an hour from one key that nobody vouches for.
     pub stranger_batches_max: u64,
 }
 
@@ -56,9 +56,16 @@ impl KnownKeys {
     }
 }
 
-#[derive(Debug, Default)]
+/// How often the room for strangers is given anew.
+const STRANGERS_EVERY: Millis = Millis(3_600_000);
+
+/// How old a batch of a stranger may be: beyond the last revision of its hour it could change nothing.
+const STRANGERS_AGE_MAX: Millis = Millis(8 * 24 * 3_600_000);
+
+#[derive(Debug)]
 struct State {
     refusals: Refusals,
+    strangers_since_ms: UnixMillis,
     strangers_bytes: u64,
     stranger_batches: BTreeMap<PublisherKey, u64>,
 }
@@ -74,7 +81,13 @@ pub struct Intake {
 impl Intake {
     /// A door to `ledger`.
     pub fn new(ledger: Arc<Ledger>, known: KnownKeys, limits: Limits) -> Self {
-        Self { known, ledger, limits, state: Mutex::default() }
+        let state = State {
+            refusals: Refusals::new(),
+            stranger_batches: BTreeMap::new(),
+            strangers_bytes: 0,
+            strangers_since_ms: UnixMillis(0),
+        };
+        Self { known, ledger, limits, state: Mutex::new(state) }
     }
 
     /// Takes one frame: see [`Self::accept_all`].
@@ -140,8 +153,9 @@ impl Intake {
         if self.ledger.contains(&position, &hash) || brought.contains(&(position, hash)) {
             return Ok(Accepted::Known);
         }
-        self.check_room(key, bytes.len())
-            .map_err(|refusal| refused(network, Some(key), refusal))?;
+        // Keys are free: what is refused of strangers is counted together.
+        self.check_room(&frame.header, bytes.len(), received_ms)
+            .map_err(|refusal| refused(network, None, refusal))?;
         frame.open().map_err(|refusal| refused(network, Some(key), refusal))?;
         brought.insert((position, hash));
         Ok(Accepted::Kept)
@@ -161,11 +175,25 @@ impl Intake {
         frame.verify()
     }
 
-    fn check_room(&self, key: PublisherKey, bytes: usize) -> Result<(), Refusal> {
+    fn check_room(
+        &self,
+        header: &Header,
+        bytes: usize,
+        received_ms: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let key = header.key;
         if self.known.contains(key) {
             return Ok(());
         }
+        if header.sealed_ms < received_ms.minus(STRANGERS_AGE_MAX) {
+            return Err(Refusal::new(Defect::QuotaUnknownKey, format_args!("key {key}, and old")));
+        }
         let mut state = self.lock();
+        if state.strangers_since_ms.plus(STRANGERS_EVERY) <= received_ms {
+            state.strangers_since_ms = received_ms;
+            state.strangers_bytes = 0;
+            state.stranger_batches.clear();
+        }
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let batches = state.stranger_batches.get(&key).copied().unwrap_or(0);
         let total = state.strangers_bytes.saturating_add(bytes);

@@ -27,8 +27,8 @@ use crate::settle::note::spread;
 /// The most bytes of a file other than the batches.
 const SMALL_FILE_MAX: u64 = 256 * 1024 * 1024;
 
-/// The most bytes of one line of batches: a payload of escaped events, its header and signature.
-const LINE_MAX: u64 = MAX_PAYLOAD_BYTES as u64 + 4096;
+/// The most bytes of one line of batches: a payload whose every event is written as hex, its header and signature.
+const LINE_MAX: u64 = 2 * MAX_PAYLOAD_BYTES as u64 + 8192;
 
 /// How many lines are checked at once.
 const LINES_AT_ONCE: usize = 256;

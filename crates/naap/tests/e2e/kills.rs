@@ -20,9 +20,6 @@ use super::kafka::Producer;
 use super::process::{Running, done, text, until};
 use super::world::{THEN, as_export, envelopes, event_ids, now};
 
-/// The time that kills may take where nobody asks for a number of them.
-const BUDGET: Duration = Duration::from_secs(60);
-
 /// Every revision of every hour, with its digest.
 fn scorecards(data: &Path) -> BTreeMap<(Hour, u32), String> {
     let warehouse = ReadOnly::open(&data.join("warehouse.sqlite")).unwrap();
@@ -100,8 +97,8 @@ fn kill_at_any_moment_loses_nothing_acknowledged_and_changes_nothing_final() {
     let chance = ChaCha8Rng::seed_from_u64(seed);
     let mut gateway =
         Gateway { acknowledged: Vec::new(), chance, seed: seed * 1_000, waiting: Vec::new() };
-    let (begun, mut kills) = (Instant::now(), 0);
-    while kills < asked.unwrap_or(100) && (asked.is_some() || begun.elapsed() < BUDGET) {
+    let mut kills = 0;
+    while kills < asked.unwrap_or(100) {
         let is_early = gateway.chance.next_u32().is_multiple_of(4);
         let moment = Duration::from_millis(u64::from(gateway.chance.next_u32() % 300));
         if is_early {
@@ -122,7 +119,7 @@ fn kill_at_any_moment_loses_nothing_acknowledged_and_changes_nothing_final() {
         kills += 1;
     }
     check(&data, &gateway, &settled, &context);
-    assert!(kills >= 10 && !gateway.acknowledged.is_empty(), "{context}: {kills} kills");
+    assert!(!gateway.acknowledged.is_empty(), "{context}: nothing was acknowledged between {kills} kills");
 }
 
 /// Kills a process while somebody else still talks to it.

@@ -1,7 +1,7 @@
 //! The open hour in view: jobs appear within a second of being heard of, and are replaced when the hour settles.
 //!
-//! What is shown is provisional and has no digest. The view is bounded: past its limit the oldest hour leaves it first,
-//! and nothing but the view is lost.
+//! What is shown is provisional and has no digest. The view is bounded: past its limit older
+//! hours leave it, then it takes nothing more, and nothing but the view is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) struct Live {
     events_max: usize,
     hours: BTreeMap<(Network, Hour), OpenHour>,
     publishers_ms: UnixMillis,
-    shown_ms: UnixMillis,
+    shown_ms: BTreeMap<Network, UnixMillis>,
     /// The newest batch in which each publisher tied each set of names together.
     ties: BTreeMap<(Network, TieKey), Arc<Opened>>,
 }
@@ -73,7 +73,7 @@ impl Live {
             events_max,
             hours: BTreeMap::new(),
             publishers_ms: UnixMillis(0),
-            shown_ms: UnixMillis(0),
+            shown_ms: BTreeMap::new(),
             ties: BTreeMap::new(),
         }
     }
@@ -89,6 +89,9 @@ impl Live {
             jobs.extend(event.job_id);
         }
         for (hour, jobs) in told.into_iter().filter(|(hour, _)| !is_over(*hour, now)) {
+            if !self.has_room_for(hour) {
+                continue;
+            }
             let open = self.hours.entry((network, hour)).or_insert_with(OpenHour::new);
             let at = open.batches.len();
             open.batches.push(Arc::clone(batch));
@@ -99,14 +102,24 @@ impl Live {
             }
             self.events += batch.events.len();
         }
-        while self.events > self.events_max {
-            let Some((_, dropped)) = self.hours.pop_first() else { break };
-            self.events -= dropped.batches.iter().map(|batch| batch.events.len()).sum::<usize>();
+    }
+
+    /// Makes room by letting older hours go; where there is none, the view of this hour stays as it is.
+    fn has_room_for(&mut self, hour: Hour) -> bool {
+        while self.events >= self.events_max {
+            let oldest = self.hours.keys().min_by_key(|(_, hour)| *hour).copied();
+            match oldest {
+                Some((network, older)) if older < hour => self.forget(network, older),
+                _ => return false,
+            }
         }
+        true
     }
 
     /// Lets an hour go that was settled.
     pub(super) fn forget(&mut self, network: Network, hour: Hour) {
+        let kept_ms = hour.start().minus(sla::mapping::REACH);
+        self.ties.retain(|(of, _), batch| *of != network || batch.header.sealed_ms >= kept_ms);
         if let Some(dropped) = self.hours.remove(&(network, hour)) {
             self.events -= dropped.batches.iter().map(|batch| batch.events.len()).sum::<usize>();
         }
@@ -130,10 +143,12 @@ impl Live {
         now: UnixMillis,
     ) -> Result<(), Error> {
         let is_fresh = self.hours.iter().any(|((of, _), open)| *of == network && open.is_touched);
-        if !is_fresh || now < self.shown_ms.plus(SHOW_EVERY) {
+        if !is_fresh
+            || self.shown_ms.get(&network).is_some_and(|shown_ms| now < shown_ms.plus(SHOW_EVERY))
+        {
             return Ok(());
         }
-        self.shown_ms = now;
+        self.shown_ms.insert(network, now);
         let authority = board.authority();
         let hours: Vec<Hour> =
             self.hours.keys().filter(|(of, _)| *of == network).map(|(_, hour)| *hour).collect();

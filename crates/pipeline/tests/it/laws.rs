@@ -81,6 +81,7 @@ async fn a_faulty_channel_and_repair_give_the_same_bytes() {
         channel::Channel::close(&embedded, std::time::Duration::from_secs(5)).await
     });
     let mut instance = Instance::open(other.path(), &trust, LATER);
+    instance.known.extend(batches.iter().map(|batch| batch.header.key));
     while let Ok(Some(delivery)) = subscription.next().await {
         instance.intake.accept(delivery.message.body.to_vec(), LATER).unwrap().unwrap();
         delivery.ack().await.unwrap();

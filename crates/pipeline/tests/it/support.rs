@@ -87,6 +87,7 @@ pub fn trust(cast: &Cast) -> TrustFile {
 /// One instance on a directory.
 pub struct Instance {
     pub intake: Intake,
+    pub known: KnownKeys,
     pub ledger: Arc<Ledger>,
     pub settler: Settler,
     pub warehouse: Arc<dyn Warehouse>,
@@ -123,17 +124,20 @@ impl Instance {
         let settler = Settler::open(
             Arc::clone(&ledger),
             Arc::clone(&warehouse),
-            known,
+            known.clone(),
             options,
             listener,
             now,
         )
         .unwrap();
-        Self { intake, ledger, settler, warehouse }
+        Self { intake, known, ledger, settler, warehouse }
     }
 
     /// Lets batches in; none may be refused.
     pub fn hear<'a>(&self, batches: impl IntoIterator<Item = &'a Batch>, now: UnixMillis) {
+        let batches: Vec<&Batch> = batches.into_iter().collect();
+        // The past is old, and only those who are vouched for may bring what is old.
+        self.known.extend(batches.iter().map(|batch| batch.header.key));
         let frames = batches.into_iter().map(|batch| wire::encode(batch).unwrap()).collect();
         for verdict in self.intake.accept_all(frames, now).unwrap() {
             verdict.unwrap();
