@@ -236,7 +236,9 @@ fn part_tally(
     });
     let is_wanted = |claim: &Admitted<'_>| claim.event.job_id.is_some_and(&wanted);
     let near = world.batches.iter().filter(|batch| is_near(hour, batch.header.sealed_ms));
-    let coverage = Coverage::of(near.filter(|batch| authority.check_batch(batch).is_ok()));
+    let coverage = Coverage::of(
+        near.filter(|batch| authority.check_batch(batch).is_ok() && authority.hears(batch)),
+    );
     let mappings = Mappings::of(hour, &world.batches, authority);
     let claims = claims.admitted.into_iter().filter(is_wanted);
     read_jobs(hour, hour.end(), claims, &mappings, &coverage, &policy.observe).tally

@@ -238,7 +238,7 @@ fn records(chance: &mut Chance, people: &[Person]) -> Vec<Said> {
 /// Who is who, as several see it, not always truly.
 fn ties(chance: &mut Chance, people: &[Person]) -> Vec<Said> {
     let speakers = [1, 2, 3, 4, 5, COLLECTOR, UNLISTED];
-    let count = chance.below(60);
+    let count = chance.below(300);
     let tie = |number| {
         let by = chance.pick(&speakers);
         let orchestrator = &people[chance.pick(&ORCHESTRATORS)];
