@@ -45,6 +45,9 @@ pub mod code {
     pub const BUSY: &str = "E-CHANNEL-BUSY";
     /// The store behind the answer failed (503).
     pub const SOURCE: &str = "E-CHANNEL-SOURCE";
+
+    /// The codes after which the same request will never be taken.
+    pub const FINAL: [&str; 4] = [CHAIN, LENGTH, RANGE, QUERY];
 }
 
 /// The bounds of both ends of the HTTP channel.

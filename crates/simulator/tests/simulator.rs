@@ -3,6 +3,8 @@
 //! Speed is not asserted here; `make bench` measures it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "simulator/sealing.rs"]
+mod sealing;
 #[path = "simulator/shapes.rs"]
 mod shapes;
 
@@ -318,113 +320,6 @@ fn probes_are_bound_before_and_shown_within_the_hour() {
         }
     }
     assert!(shown > 50, "{shown}");
-}
-
-#[test]
-fn sealed_batches_verify_link_and_fit() {
-    let options = frequent();
-    let mut world = World::new(12, options.clone(), START);
-    let granted = world.cast().delegations(START, Millis(options.delegation_ms));
-    let rights: BTreeMap<_, _> =
-        granted.iter().map(|it| (it.delegation.key, &it.delegation)).collect();
-    for granted in &granted {
-        granted.delegation.verify(&granted.signature).unwrap();
-    }
-    let said = span(&mut world, HOUR_MS);
-    let mut sealers = Sealers::new(world.cast(), 1, Millis(10_000));
-    let mut batches: Vec<Batch> = Vec::new();
-    let mut pushed = 0;
-    for saying in &said {
-        batches.extend(sealers.ripe(saying.at_ms).unwrap());
-        if let What::Event(event) = &saying.what {
-            batches
-                .extend(sealers.push(world.cast(), saying.speaker, saying.at_ms, event).unwrap());
-            pushed += 1;
-        }
-    }
-    batches.extend(sealers.flush(UnixMillis(START.0 + HOUR_MS)).unwrap());
-    let mut tails = BTreeMap::new();
-    let mut sealed = 0;
-    for batch in &batches {
-        batch.verify().unwrap();
-        let header = &batch.header;
-        match tails.insert(header.key, batch.tail()) {
-            Some(before) => batch::check_link(&before, header).unwrap(),
-            None => assert_eq!(header.seq, 0),
-        }
-        let right = rights[&header.key];
-        // The first of all is sealed by clocks that may be a little slow; a delegation reaches back far enough.
-        assert!(right.covers(header.sealed_ms));
-        assert_eq!(wire::decode(&wire::encode(batch).unwrap()).unwrap(), *batch);
-        for line in batch.payload.events() {
-            let event = events::event::Event::decode(line).unwrap();
-            assert_eq!(
-                (event.reporter, &event.node, event.role),
-                (right.operator, &right.node, right.role)
-            );
-            assert!(event.at_ms <= header.sealed_ms.plus(Millis(30_000)));
-            assert!(header.sealed_ms.minus(Millis(600_000)) <= event.at_ms);
-            sealed += 1;
-        }
-    }
-    assert_eq!(sealed, pushed);
-    assert!(batches.iter().any(|batch| batch.header.count > 20));
-}
-
-#[test]
-fn the_controller_says_who_may_speak() {
-    let mut world = World::new(13, Options::small(), START);
-    let said: Vec<Saying> = world.by_ref().take(200).collect();
-    let mut members = 0;
-    let mut keys = BTreeSet::new();
-    for saying in said {
-        match saying.what {
-            What::Event(event) if saying.speaker == world.cast().controller => match event.body {
-                Body::RosterObserved(member) => {
-                    assert_eq!(member.as_of_ms, START);
-                    members += 1;
-                    assert!(members <= member.count);
-                }
-                Body::DelegationGranted(granted) => keys.extend([granted.delegation.key]),
-                _ => (),
-            },
-            _ => (),
-        }
-    }
-    assert_eq!(usize::try_from(members).unwrap(), world.cast().roster().len());
-    let speaking: BTreeSet<_> = world
-        .cast()
-        .nodes
-        .iter()
-        .filter(|node| node.is_speaking)
-        .map(|node| node.publisher)
-        .collect();
-    assert_eq!(keys, speaking);
-    let silent = world.cast().nodes.iter().filter(|node| !node.is_speaking);
-    assert!(silent.clone().count() > 0 && silent.clone().all(|node| node.role != Role::Gateway));
-}
-
-#[test]
-fn delegations_are_renewed_before_they_end() {
-    let options =
-        Options { delegation_ms: 2 * 24 * HOUR_MS, events_per_1000_s: 500, ..Options::small() };
-    let mut world = World::new(14, options, START);
-    let mut expiry = BTreeMap::new();
-    while let Some(saying) = world.next().filter(|saying| saying.at_ms.0 < START.0 + 75 * HOUR_MS) {
-        if let What::Event(event) = saying.what {
-            if let Body::DelegationGranted(granted) = &event.body {
-                expiry.insert(
-                    granted.delegation.key,
-                    (granted.delegation.serial, granted.delegation.expiry_ms),
-                );
-            } else if let Some((_, until)) =
-                expiry.get(&world.cast().nodes[saying.speaker].publisher)
-            {
-                assert!(saying.at_ms < *until);
-            }
-        }
-    }
-    assert!(expiry.values().all(|(serial, _)| *serial > START.0 + 48 * HOUR_MS - 1));
 }
 
 #[test]

@@ -84,9 +84,8 @@ impl Inner {
         if status.is_client_error() {
             let body = self.read(response, REFUSAL_BYTES_MAX).await?;
             // Only the door itself gives a batch up for good: a wrong path or a proxy in between says nothing about it.
-            let is_ours = |code: &str| {
-                status == StatusCode::UNPROCESSABLE_ENTITY || code.starts_with("E-CHANNEL-")
-            };
+            let is_final = status == StatusCode::UNPROCESSABLE_ENTITY;
+            let is_ours = |said: &str| is_final || super::code::FINAL.contains(&said);
             if let Ok(Refusal { code, detail }) = serde_json::from_slice(&body)
                 && is_ours(&code)
             {

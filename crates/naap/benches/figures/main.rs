@@ -116,68 +116,55 @@ fn table(only: Option<String>) {
             rows.extend(replays(place.path(), name, events));
         }
     }
-    if wanted("intake") {
-        let measured = run("intake", &place.path().join("intake"), 2_000_000);
-        let rate = measured.numbers["events_per_s"];
-        rows.push(row(
-            "sustained intake, 256-event batches",
-            rate,
-            "events/s",
-            ">= 100 000",
-            rate >= 100_000.0,
-            &measured.note,
-        ));
+    let others: [(&str, fn(&Path) -> Vec<Row>); 4] =
+        [("intake", intakes), ("start", starts), ("freshness", freshnesses), ("build", builds)];
+    for (figure, measure) in others {
+        if wanted(figure) {
+            rows.extend(measure(&place.path().join(figure)));
+        }
     }
-    if wanted("start") {
-        let measured = run("start", &place.path().join("start"), 0);
-        let seconds = measured.numbers["seconds"];
-        rows.push(row(
-            "cold start to the first answer",
-            seconds,
-            "s",
-            "< 1",
-            seconds < 1.0,
-            &measured.note,
-        ));
+    print(&rows);
+    if rows.iter().any(|row| row.verdict == "MISSED") {
+        eprintln!("at least one target was missed");
     }
-    if wanted("freshness") {
-        let measured = run("freshness", &place.path().join("freshness"), 0);
-        let (p50, p99) = (measured.numbers["p50_ms"], measured.numbers["p99_ms"]);
-        rows.push(row("Kafka acknowledgement to API, p50", p50, "ms", "", true, &measured.note));
-        rows.push(row(
-            "Kafka acknowledgement to API, p99",
-            p99,
-            "ms",
-            "< 1 000",
-            p99 < 1000.0,
-            &measured.note,
-        ));
-        let memory = measured.numbers["peak_mib"];
-        rows.push(row(
+}
+
+fn intakes(place: &Path) -> Vec<Row> {
+    let measured = run("intake", place, 2_000_000);
+    let rate = measured.numbers["events_per_s"];
+    let what = "sustained intake, 256-event batches";
+    vec![row(what, rate, "events/s", ">= 100 000", rate >= 100_000.0, &measured.note)]
+}
+
+fn starts(place: &Path) -> Vec<Row> {
+    let measured = run("start", place, 0);
+    let seconds = measured.numbers["seconds"];
+    vec![row("cold start to the first answer", seconds, "s", "< 1", seconds < 1.0, &measured.note)]
+}
+
+fn freshnesses(place: &Path) -> Vec<Row> {
+    let measured = run("freshness", place, 0);
+    let (p50, p99) = (measured.numbers["p50_ms"], measured.numbers["p99_ms"]);
+    let memory = measured.numbers["peak_mib"];
+    let note = &measured.note;
+    vec![
+        row("Kafka acknowledgement to API, p50", p50, "ms", "", true, note),
+        row("Kafka acknowledgement to API, p99", p99, "ms", "< 1 000", p99 < 1000.0, note),
+        row(
             "memory of naap dev under that load",
             memory,
             "MiB",
             "< 512",
             memory < 512.0,
             "peak resident set",
-        ));
-    }
-    if wanted("build") {
-        let measured = run("build", &place.path().join("build"), 0);
-        let minutes = measured.numbers["minutes"];
-        rows.push(row(
-            "cold release build",
-            minutes,
-            "min",
-            "< 10",
-            minutes < 10.0,
-            &measured.note,
-        ));
-    }
-    print(&rows);
-    if rows.iter().any(|row| row.verdict == "MISSED") {
-        eprintln!("at least one target was missed");
-    }
+        ),
+    ]
+}
+
+fn builds(place: &Path) -> Vec<Row> {
+    let measured = run("build", place, 0);
+    let minutes = measured.numbers["minutes"];
+    vec![row("cold release build", minutes, "min", "< 10", minutes < 10.0, &measured.note)]
 }
 
 fn replays(place: &Path, name: &str, events: u64) -> Vec<Row> {
