@@ -105,6 +105,9 @@ fn row(figure: &str, value: f64, unit: &str, target: &'static str, met: bool, no
     Row { figure: figure.to_owned(), measured, target, verdict, note: note.to_owned() }
 }
 
+/// Measures one figure in a folder of its own.
+type Measure = fn(&Path) -> Vec<Row>;
+
 fn table(only: Option<String>) {
     let wanted = |figure: &str| {
         only.as_deref().is_none_or(|only| only.split(',').any(|name| name == figure))
@@ -116,7 +119,7 @@ fn table(only: Option<String>) {
             rows.extend(replays(place.path(), name, events));
         }
     }
-    let others: [(&str, fn(&Path) -> Vec<Row>); 4] =
+    let others: [(&str, Measure); 4] =
         [("intake", intakes), ("start", starts), ("freshness", freshnesses), ("build", builds)];
     for (figure, measure) in others {
         if wanted(figure) {
