@@ -151,10 +151,14 @@ impl Observe {
             if shares.iter().flatten().any(|share| share.0 > 10_000_000) {
                 return Err(unusable(format!("observe.class {name}: a share over 10 000 000 ppm")));
             }
-            let patience =
-                class.start_patience_ms.unwrap_or(Millis(0)).max(class.output_patience_ms);
-            if patience > Millis(3_600_000) {
-                return Err(unusable(format!("observe.class {name}: a patience over one hour")));
+            let spans = [
+                class.start_patience_ms,
+                Some(class.output_patience_ms),
+                class.latency_objective_ms,
+                class.quality_after_ms,
+            ];
+            if spans.into_iter().flatten().any(|span| span > Millis(3_600_000)) {
+                return Err(unusable(format!("observe.class {name}: a span over one hour")));
             }
         }
         let within = |value: Millis, most: u64| value.0 > 0 && value.0 <= most;
@@ -192,6 +196,7 @@ mod tests {
             ("block_ms = 600000", "block_ms = 700000", "block_ms"),
             ("\"start\", ", "\"begin\", ", "begin"),
             ("grace_ms = 60000", "grace_ms = -1", "grace_ms"),
+            ("latency_objective_ms = 5000", "latency_objective_ms = 5000000", "live-video"),
             ("workload = \"llm\"", "workload = \"byoc\"", "twice"),
             ("obligations_min = 20", "obligations_min = 20\nweight = 3", "weight"),
         ];

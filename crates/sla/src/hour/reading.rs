@@ -14,7 +14,7 @@ use super::fact::{JobFact, TenureFact, state};
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::obligation::Owed;
-use crate::join::story::Side;
+use crate::join::story::{Side, is_telling};
 use crate::join::tenure::Tenure;
 use crate::mapping::Mappings;
 use crate::policy::{Class, Observe};
@@ -96,7 +96,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             self.count_tenure(&about, operator, &owed, &tenure);
             tenures.push(TenureFact::of(operator, owed, tenure));
         }
-        let is_told = episode.told().next().is_some();
+        let is_told = episode.told().any(is_telling);
         let fact = JobFact {
             batches: Vec::new(),
             claims: 0,
@@ -133,7 +133,7 @@ impl<'a, 'b> Reading<'a, 'b> {
     }
 
     fn count_demand(&mut self, about: &About, episode: &Episode<'_>, judged: &[Judged]) {
-        let Some(first) = episode.told().next() else { return };
+        let Some(first) = episode.told().find(|claim| is_telling(claim)) else { return };
         let mut unserved =
             episode.told().filter(|claim| matches!(claim.event.body, Body::JobUnserved(_)));
         let was_unserved = unserved.next().is_some_and(|claim| self.hour.holds(claim.counted_ms));

@@ -63,7 +63,7 @@ fn tellers(claims: &[Admitted<'_>]) -> BTreeSet<Side> {
     let ranked = |claims: &mut dyn Iterator<Item = &Admitted<'_>>| -> BTreeSet<(u8, Side)> {
         claims.map(Side::of).filter_map(|side| rank(side.role).map(|rank| (rank, side))).collect()
     };
-    let mut telling = claims.iter().filter(|claim| is_telling(&claim.event.body));
+    let mut telling = claims.iter().filter(|claim| is_telling(claim));
     let mut found = ranked(&mut telling);
     if found.is_empty() {
         found = ranked(&mut claims.iter());
@@ -72,10 +72,10 @@ fn tellers(claims: &[Admitted<'_>]) -> BTreeSet<Side> {
     found.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, side)| side).collect()
 }
 
-/// Whether the words carry a story, as against stand beside it.
-fn is_telling(body: &Body) -> bool {
+/// Whether the words carry a story, as against stand beside it: a payment, a test's result, the state of an input.
+pub fn is_telling(claim: &Admitted<'_>) -> bool {
     matches!(
-        body,
+        claim.event.body,
         Body::JobRequested(_)
             | Body::JobAssigned(_)
             | Body::JobFirstOutput(_)
@@ -86,7 +86,6 @@ fn is_telling(body: &Body) -> bool {
             | Body::JobCompleted(_)
             | Body::SegmentAttempted(_)
             | Body::StreamStatus(_)
-            | Body::PaymentSent(_)
     )
 }
 

@@ -123,8 +123,12 @@ impl Story {
                 let by_gateway = said.witness == Witness::Gateway;
                 self.on(claim, &said.orchestrator, by_gateway);
             }
+            // Who is paid may be told before the work is given out and long after it ended: it only adds a name.
             Body::PaymentSent(said) => {
-                self.on(claim, &said.orchestrator, false);
+                let paid = self.running().filter(|tenure| {
+                    agrees(&tenure.orchestrator, &said.orchestrator) != Some(false)
+                });
+                paid.into_iter().for_each(|tenure| tenure.learn(&said.orchestrator));
             }
             Body::JobFirstOutput(said) => {
                 if let Some(tenure) = self.on(claim, &said.orchestrator, false) {
@@ -186,7 +190,14 @@ impl Story {
     }
 
     fn open(&mut self, claim: &Admitted<'_>, seen: &Orchestrator, start_ms: UnixMillis) {
-        let start_seen = !matches!(claim.event.body, Body::StreamStatus(_) | Body::JobSwapped(_));
+        // Who is first heard of by output would owe only what is known to have gone well.
+        let start_seen = matches!(
+            claim.event.body,
+            Body::JobAssigned(_)
+                | Body::JobFailed(_)
+                | Body::JobCompleted(_)
+                | Body::SegmentAttempted(_)
+        );
         self.tenures.push(Tenure {
             end: None,
             first_output_ms: None,
