@@ -8,6 +8,7 @@ mod due;
 mod live;
 pub mod note;
 pub mod schedule;
+mod scribe;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -102,6 +103,8 @@ struct Heard {
 
 /// Follows one ledger into one warehouse.
 pub struct Settler {
+    /// The first record that this settler noted itself.
+    began: u64,
     boards: BTreeMap<Network, Board>,
     heard: BTreeMap<(PublisherKey, u64), Heard>,
     known: KnownKeys,
@@ -130,8 +133,18 @@ impl Settler {
         }
         let live = Live::new(options.live_events_max);
         let heard = BTreeMap::new();
-        let mut settler =
-            Self { boards, heard, known, ledger, listener, live, next, options, warehouse };
+        let mut settler = Self {
+            began: next,
+            boards,
+            heard,
+            known,
+            ledger,
+            listener,
+            live,
+            next,
+            options,
+            warehouse,
+        };
         settler.warehouse.record_document(settler.options.policy.text.as_bytes())?;
         for trust in &settler.options.trust {
             settler.warehouse.record_document(&sla::scorecard::canonical_bytes(&trust.sorted()))?;
@@ -214,18 +227,7 @@ impl Settler {
             touches.into_iter().for_each(|touch| fresh.add(touch));
             progress(self.next, 0);
         }
-        let mut settled = 0;
-        loop {
-            let waiting = self.touched(now, |network, touched| {
-                touched.looked_ms.is_none() || fresh.holds(network, touched.hour)
-            })?;
-            let Some((network, hour)) = waiting.first().copied() else { break };
-            progress(self.next, waiting.len());
-            if self.settle(network, hour, now)? {
-                fresh.add(Touch::Hour(network, hour.next()));
-            }
-            settled += 1;
-        }
+        let settled = self.settle_fresh(&mut fresh, now, progress)?;
         self.record_publishers()?;
         Ok(settled)
     }

@@ -2,7 +2,7 @@
 //!
 //! All of it can be rebuilt from the ledger and the warehouse's rows; nothing here is the only copy of anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use events::batch::Position;
@@ -19,8 +19,12 @@ use sla::trust::TrustFile;
 use sla::window::Hour;
 use warehouse::record::Touch;
 
-use super::note::{Noted, open};
+use super::note::{Noted, open, spread};
 use crate::Error;
+
+/// How many ends of hours are kept at hand: more than can be settled and not yet written, so that what is not at hand
+/// stands in the warehouse.
+const ENDS_KEPT: usize = 4;
 
 /// The end of a settled hour: what the next one needs of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,8 +42,8 @@ pub struct Board {
     authority_is_stale: bool,
     /// Opened batches, by ordinal: those that the next hour will ask for again.
     cache: BTreeMap<u64, Arc<Opened>>,
-    /// The ends of the hours settled last.
-    pub ends: BTreeMap<Hour, HourEnd>,
+    /// The ends of the hours settled last, the last one at the back.
+    ends: VecDeque<(Hour, HourEnd)>,
     /// Positions that were sealed twice.
     forks: BTreeSet<Position>,
     /// The network.
@@ -59,7 +63,7 @@ impl Board {
             authority: Authority::new(trust),
             authority_is_stale: false,
             cache: BTreeMap::new(),
-            ends: BTreeMap::new(),
+            ends: VecDeque::new(),
             forks: BTreeSet::new(),
             network: trust.network,
             records: BTreeMap::new(),
@@ -150,6 +154,20 @@ impl Board {
         ordinals
     }
 
+    /// The end of an hour, if it is among those settled last.
+    pub fn end(&self, hour: Hour) -> Option<&HourEnd> {
+        self.ends.iter().find(|(known, _)| *known == hour).map(|(_, end)| end)
+    }
+
+    /// Takes the end of an hour that was settled.
+    pub fn take_end(&mut self, hour: Hour, end: HourEnd) {
+        self.ends.retain(|(known, _)| *known != hour);
+        self.ends.push_back((hour, end));
+        if self.ends.len() > ENDS_KEPT {
+            self.ends.pop_front();
+        }
+    }
+
     /// Keeps opened batches for the next hour.
     pub fn keep(
         &mut self,
@@ -158,6 +176,16 @@ impl Board {
     ) {
         self.cache.retain(|_, batch| batch.header.sealed_ms >= from);
         self.cache.extend(batches.into_iter().filter(|(_, batch)| batch.header.sealed_ms >= from));
+    }
+
+    /// Keeps batches that were opened ahead, until the next hour is settled.
+    pub fn keep_ahead(&mut self, batches: Vec<(u64, Arc<Opened>)>) {
+        self.cache.extend(batches);
+    }
+
+    /// Which of `ordinals` are not at hand.
+    pub fn lacks(&self, ordinals: &BTreeSet<u64>) -> Vec<u64> {
+        ordinals.iter().copied().filter(|ordinal| !self.cache.contains_key(ordinal)).collect()
     }
 
     /// Opens the records of `ordinals`, on several threads where they are many.
@@ -170,17 +198,18 @@ impl Board {
         let known =
             |ordinal: &u64| self.cache.get(ordinal).map(|batch| (*ordinal, Arc::clone(batch)));
         let mut opened: BTreeMap<u64, Arc<Opened>> = ordinals.iter().filter_map(known).collect();
-        let lacking: Vec<u64> =
-            ordinals.iter().copied().filter(|ordinal| !opened.contains_key(ordinal)).collect();
+        let lacking = self.lacks(ordinals);
         let threads = if lacking.len() < 8 { 1 } else { threads };
-        let batches = super::note::spread(&lacking, threads, |ordinal| {
-            let absent = || Error::Absent(format!("ledger record {ordinal} is not there"));
-            let entry = ledger.get(*ordinal)?.ok_or_else(absent)?;
-            Ok((*ordinal, Arc::new(open(*ordinal, &entry)?)))
-        })?;
-        opened.extend(batches);
+        opened.extend(spread(&lacking, threads, |ordinal| open_one(ledger, *ordinal))?);
         Ok(opened)
     }
+}
+
+/// Opens one record.
+pub fn open_one(ledger: &Ledger, ordinal: u64) -> Result<(u64, Arc<Opened>), Error> {
+    let absent = || Error::Absent(format!("ledger record {ordinal} is not there"));
+    let entry = ledger.get(ordinal)?.ok_or_else(absent)?;
+    Ok((ordinal, Arc::new(open(ordinal, &entry)?)))
 }
 
 /// The hours that a batch sealed at `sealed_ms` can hold events of, or prove silences of.

@@ -1,4 +1,4 @@
-//! Settling one hour: what it rests on is read from the record, and its revision is written in one transaction.
+//! Settling one hour: what it rests on is read from the record, and what it came to is handed on to be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,21 +6,18 @@ use std::sync::Arc;
 use events::batch::Position;
 use events::event::Network;
 use events::unit::UnixMillis;
-use sla::hour::{OpenJobs, Settled, records_for, settle};
+use sla::hour::{Settled, records_for, settle};
 use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
-use sla::score::score_hour;
 use sla::window::Hour;
-use warehouse::record::{HourRecord, Touch};
+use warehouse::record::Touch;
 
-use super::board::{HourEnd, tie_days};
-use super::note::{Care, note};
-use super::schedule::is_due;
-use super::{News, Settler};
+use super::Settler;
+use super::board::{HourEnd, open_one, tie_days};
+use super::note::{Care, join, note};
+use super::schedule::{Fresh, is_due};
+use super::scribe::{Finished, Scribe, write};
 use crate::Error;
-
-/// How many ends of hours are kept at hand.
-const ENDS_KEPT: usize = 4;
 
 impl Settler {
     /// Settles at most `most` of the hours that are due, oldest first.
@@ -28,94 +25,141 @@ impl Settler {
         let due = self.touched(now, |_, touched| is_due(touched.hour, touched.looked_ms, now))?;
         let due: Vec<(Network, Hour)> = due.into_iter().take(most).collect();
         for (network, hour) in &due {
-            self.settle(*network, *hour, now)?;
+            if let Some(finished) = self.settle(*network, *hour, None, now)?
+                && let Some(news) = write(self.warehouse.as_ref(), &self.options, finished)?
+            {
+                (self.listener)(&news);
+            }
+            self.live.forget(*network, *hour);
         }
         Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
     }
 
-    /// Settles an hour from all that is on hand; writes a revision if its scorecard is not the one it had. Tells whether
-    /// the next hour must be looked at again, because other jobs are open at the end of this one.
-    pub(super) fn settle(
+    /// Settles every hour that is over and was touched, if it was never settled or is among the `fresh`.
+    pub(super) fn settle_fresh(
+        &mut self,
+        fresh: &mut Fresh,
+        now: UnixMillis,
+        progress: &mut dyn FnMut(u64, usize),
+    ) -> Result<u64, Error> {
+        let mut settled = 0;
+        loop {
+            let waiting = self.touched(now, |network, touched| {
+                touched.looked_ms.is_none() || fresh.holds(network, touched.hour)
+            })?;
+            if waiting.is_empty() {
+                return Ok(settled);
+            }
+            settled += self.settle_in_turn(&waiting, fresh, now, progress)?;
+        }
+    }
+
+    /// Settles hours one after the other, up to one that changes what comes after it and is not waiting. While one is
+    /// settled, the one before it is written and the batches of the one after it are opened.
+    fn settle_in_turn(
+        &mut self,
+        waiting: &[(Network, Hour)],
+        fresh: &mut Fresh,
+        now: UnixMillis,
+        progress: &mut dyn FnMut(u64, usize),
+    ) -> Result<u64, Error> {
+        let (warehouse, options) = (Arc::clone(&self.warehouse), self.options.clone());
+        std::thread::scope(|scope| {
+            let scribe = Scribe::start(scope, warehouse.as_ref(), &options);
+            let mut settled = 0;
+            let mut rest = waiting;
+            while let [(network, hour), after @ ..] = rest {
+                progress(self.next, rest.len());
+                let finished = self.settle(*network, *hour, after.first().copied(), now)?;
+                self.live.forget(*network, *hour);
+                settled += 1;
+                rest = after;
+                let Some(finished) = finished else { continue };
+                if finished.is_changed {
+                    let next = (*network, hour.next());
+                    fresh.add(Touch::Hour(next.0, next.1));
+                    rest = if after.contains(&next) { after } else { &[] };
+                }
+                if !scribe.write(finished) {
+                    break;
+                }
+                scribe.news().for_each(|news| (self.listener)(&news));
+            }
+            let last = scribe.finish()?;
+            last.iter().for_each(|news| (self.listener)(news));
+            Ok(settled)
+        })
+    }
+
+    /// Settles an hour from all that is on hand, and opens meanwhile what `next` will ask for. It writes nothing.
+    fn settle(
         &mut self,
         network: Network,
         hour: Hour,
+        next: Option<(Network, Hour)>,
         now: UnixMillis,
-    ) -> Result<bool, Error> {
-        self.learn_ties(network, hour)?;
+    ) -> Result<Option<Finished>, Error> {
         let before = self.end_of(network, hour.previous())?;
-        let Some(board) = self.boards.get_mut(&network) else { return Ok(false) };
-        let span = hour.start().minus(IDLE_MAX)..=hour.end().plus(IDLE_MAX);
-        let near = self.warehouse.batches_sealed(network, span)?;
+        let mut ordinals = self.ordinals_near(network, hour)?;
         let carried: Vec<Position> = before.positions.iter().copied().collect();
         let carried = self.warehouse.batch_rows_at(network, &carried)?;
-        let mut ordinals = board.ties_for(hour);
-        ordinals.extend(near.iter().chain(&carried).map(|row| row.ordinal));
+        ordinals.extend(carried.iter().map(|row| row.ordinal));
+        let Some(board) = self.boards.get(&network) else { return Ok(None) };
         let batches = board.open_all(&self.ledger, &ordinals, self.options.threads)?;
+        let ahead = next.map(|next| self.lacking_ahead(next, &batches)).transpose()?;
 
+        let Some(board) = self.boards.get_mut(&network) else { return Ok(None) };
         let all: Vec<&Opened> = batches.values().map(Arc::as_ref).collect();
         let observe = &self.options.policy.observe;
-        let settled = settle(hour, &all, &before.open, board.authority(), observe);
+        let (settled, opened) = std::thread::scope(|scope| {
+            let open = |ahead: Vec<u64>| ahead.into_iter().map(|at| open_one(&self.ledger, at));
+            let opening =
+                ahead.map(|ahead| scope.spawn(move || open(ahead).collect::<Result<_, _>>()));
+            let settled = settle(hour, &all, &before.open, board.authority(), observe);
+            (settled, opening.map(join))
+        });
         let used = ordinals_used(&settled, &batches, board.records());
         let end = end_of_hour(&settled);
         board.keep(batches, hour.end().minus(IDLE_MAX));
         let is_changed = self.end_of(network, hour)? != end;
-        if is_changed {
-            // Before this hour is written: a stop in between looks at the next one once too often, never too seldom.
-            self.warehouse.touch(&[Touch::Known(network, hour.next()..=hour.next())])?;
-        }
-        self.record(network, hour, now, settled, before.open, used)?;
         if let Some(board) = self.boards.get_mut(&network) {
-            board.ends.insert(hour, end);
-            while board.ends.len() > ENDS_KEPT {
-                board.ends.pop_first();
-            }
+            board.take_end(hour, end);
         }
-        self.live.forget(network, hour);
-        Ok(is_changed)
+        // What could not be opened ahead is opened again when its hour comes, and says then why it cannot be.
+        if let (Some((network, _)), Some(Ok(opened))) = (next, opened)
+            && let Some(board) = self.boards.get_mut(&network)
+        {
+            board.keep_ahead(opened);
+        }
+        let before = before.open;
+        let finished =
+            Finished { before, hour, is_changed, network, settled, settled_ms: now, used };
+        Ok(Some(finished))
     }
 
-    fn record(
+    /// The records an hour rests on as far as they do not depend on the hour before it.
+    fn ordinals_near(&mut self, network: Network, hour: Hour) -> Result<BTreeSet<u64>, Error> {
+        self.learn_ties(network, hour)?;
+        let span = hour.start().minus(IDLE_MAX)..=hour.end().plus(IDLE_MAX);
+        let near = self.warehouse.batches_sealed(network, span)?;
+        let ties = self.boards.get(&network).map(|board| board.ties_for(hour));
+        Ok(near.iter().map(|row| row.ordinal).chain(ties.into_iter().flatten()).collect())
+    }
+
+    /// The records that an hour will ask for and that nobody opened yet, `open` aside.
+    fn lacking_ahead(
         &mut self,
-        network: Network,
-        hour: Hour,
-        now: UnixMillis,
-        settled: Settled,
-        open_before: OpenJobs,
-        used: Vec<u64>,
-    ) -> Result<(), Error> {
-        let Some(trust) = self.options.trust.iter().find(|trust| trust.network == network) else {
-            return Ok(());
-        };
-        let scorecard = score_hour(hour, &settled, &open_before, trust, &self.options.policy);
-        let digest = scorecard.digest();
-        let latest = self.warehouse.revisions(network, hour)?.pop();
-        let is_empty = settled.event_set.count == 0 && latest.is_none();
-        if is_empty || latest.as_ref().is_some_and(|latest| latest.digest == digest) {
-            self.warehouse.record_looked(network, hour, now)?;
-            return Ok(());
-        }
-        let revision = latest.map_or(0, |latest| latest.revision + 1);
-        self.warehouse.record_hour(&HourRecord {
-            event_set: settled.event_set,
-            hour,
-            jobs: settled.jobs,
-            network,
-            open: settled.open,
-            open_before,
-            refused: settled.refused,
-            revision,
-            scorecard,
-            settled_ms: now,
-            tally: settled.tally,
-            used,
-        })?;
-        (self.listener)(&News::Settled { digest, hour, network, revision });
-        Ok(())
+        (network, hour): (Network, Hour),
+        open: &BTreeMap<u64, Arc<Opened>>,
+    ) -> Result<Vec<u64>, Error> {
+        let ordinals = self.ordinals_near(network, hour)?;
+        let Some(board) = self.boards.get(&network) else { return Ok(Vec::new()) };
+        Ok(board.lacks(&ordinals).into_iter().filter(|at| !open.contains_key(at)).collect())
     }
 
     /// The end of an hour as it was last settled; nothing is open after an hour that never was.
     fn end_of(&self, network: Network, hour: Hour) -> Result<HourEnd, Error> {
-        if let Some(end) = self.boards.get(&network).and_then(|board| board.ends.get(&hour)) {
+        if let Some(end) = self.boards.get(&network).and_then(|board| board.end(hour)) {
             return Ok(end.clone());
         }
         let Some(view) = self.warehouse.hour_record(network, hour, None)? else {
@@ -139,7 +183,8 @@ impl Settler {
                 continue;
             }
             let span = UnixMillis(day * DAY_MS)..=UnixMillis((day + 1) * DAY_MS - 1);
-            for row in self.warehouse.mapping_batch_rows(network, span)? {
+            let rows = self.warehouse.mapping_batch_rows(network, span)?;
+            for row in rows.iter().filter(|row| row.ordinal < self.began) {
                 let Some(entry) = self.ledger.get(row.ordinal)? else { continue };
                 let noted = note(row.ordinal, &entry, Care { opens: false, verifies: false })?;
                 board.take_ties(row.ordinal, &noted.ties);

@@ -1,6 +1,7 @@
 //! What the record says about a batch without reading all of it: enough to find it again and to know whose word counts.
 
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use events::event::{Event, Role};
 use events::identity::{Address, NodeId};
@@ -113,10 +114,12 @@ pub fn spread<T: Sync, R: Send>(
             scope.spawn(move || <[T]>::iter(part).map(work).collect::<Result<Vec<R>, Error>>())
         };
         let running: Vec<_> = items.chunks(share).map(run).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
         running.into_iter().map(join).collect::<Result<Vec<Vec<R>>, Error>>()
     })?;
     Ok(parts.into_iter().flatten().collect())
+}
+
+/// What a thread came to; its panic goes on here.
+pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
