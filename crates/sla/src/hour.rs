@@ -192,7 +192,7 @@ pub fn read_jobs<'a>(
         open,
         tally: reading.tally,
         ties: reading.ties,
-        weighed: reading.weighed,
+        weighed: mappings.positions(reading.weighed),
     }
 }
 

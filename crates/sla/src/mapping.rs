@@ -3,8 +3,8 @@
 //! Gateways name an orchestrator by the address it signs with and where it answers; scores are kept by the on-chain
 //! recipient. Of the ties within 24 hours on either side the best fitting, then the nearest, holds; none is guessed.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
 use events::body::{Body, Orchestrator};
@@ -138,10 +138,11 @@ impl<'a> Mappings<'a> {
         }
     }
 
-    fn about(&self, seen: &Orchestrator) -> impl Iterator<Item = &Tie<'a>> {
+    /// The places of the ties about `seen`.
+    fn about(&self, seen: &Orchestrator) -> impl Iterator<Item = usize> {
         let by_signer = seen.signer.and_then(|signer| self.by_signer.get(&signer));
         let by_url = seen.url.as_ref().and_then(|url| self.by_url.get(url));
-        by_signer.into_iter().chain(by_url).flatten().filter_map(|at| self.ties.get(*at))
+        by_signer.into_iter().chain(by_url).flatten().copied()
     }
 
     /// The operator behind `seen` at `moment`.
@@ -149,17 +150,23 @@ impl<'a> Mappings<'a> {
         if let Some(operator) = seen.recipient {
             return Some(Resolved { operator, tie: None });
         }
-        let counted = self.about(seen).filter(|tie| tie.counts);
+        let ties = self.about(seen).filter_map(|at| self.ties.get(at));
+        let counted = ties.filter(|tie| tie.counts);
         let best = counted
             .filter_map(|tie| rank(tie, seen, moment).map(|rank| (rank, tie)))
             .min_by_key(|(rank, _)| *rank);
         best.map(|(_, tie)| Resolved { operator: tie.names.recipient, tie: Some(tie.claim) })
     }
 
-    /// Every claim that [`Self::resolve`] weighs for `seen`, refused ones too: whoever resolves again needs them all.
-    pub fn weighed(&self, seen: &Orchestrator) -> impl Iterator<Item = Position> {
+    /// Every tie that [`Self::resolve`] weighs for `seen`, refused ones too: whoever resolves again needs them all.
+    pub fn weighed(&self, seen: &Orchestrator) -> impl Iterator<Item = usize> {
         let ties = if seen.recipient.is_some() { None } else { Some(self.about(seen)) };
-        ties.into_iter().flatten().map(|tie| tie.claim.position)
+        ties.into_iter().flatten()
+    }
+
+    /// The batches that hold ties.
+    pub fn positions(&self, ties: impl IntoIterator<Item = usize>) -> BTreeSet<Position> {
+        ties.into_iter().filter_map(|at| self.ties.get(at)).map(|tie| tie.claim.position).collect()
     }
 }
 

@@ -36,8 +36,8 @@ pub struct Reading<'a, 'b> {
     pub tally: Tally,
     /// The mapping claims that held.
     pub ties: Vec<Admitted<'a>>,
-    /// The batches of all mapping claims that were weighed.
-    pub weighed: BTreeSet<Position>,
+    /// All ties that were weighed, by their places in the mappings.
+    pub weighed: BTreeSet<usize>,
 }
 
 /// A tenure, who answers for it, and what it owes in the hour.
