@@ -115,11 +115,11 @@ pub fn settle(
     let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
     used.extend(&admission.positions);
     used.extend(&read.weighed);
-    let is_used = |batch: &&&Opened| {
-        is_near(hour, batch.header.sealed_ms) || used.contains(&batch.position())
-    };
+    let far = batches
+        .iter()
+        .filter(|batch| !is_near(hour, batch.header.sealed_ms) && used.contains(&batch.position()));
     let mut words = Words {
-        asked_ms: batches.iter().filter(is_used).map(|batch| batch.header.sealed_ms).collect(),
+        asked_ms: near.iter().chain(far).map(|batch| batch.header.sealed_ms).collect(),
         chains: BTreeSet::new(),
         keys: said.clone().map(|claim| claim.position.key).collect(),
         reach: reach(hour),
