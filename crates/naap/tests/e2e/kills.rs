@@ -119,7 +119,10 @@ fn kill_at_any_moment_loses_nothing_acknowledged_and_changes_nothing_final() {
         kills += 1;
     }
     check(&data, &gateway, &settled, &context);
-    assert!(!gateway.acknowledged.is_empty(), "{context}: nothing was acknowledged between {kills} kills");
+    assert!(
+        !gateway.acknowledged.is_empty(),
+        "{context}: nothing was acknowledged between {kills} kills"
+    );
 }
 
 /// Kills a process while somebody else still talks to it.
