@@ -14,7 +14,7 @@ use crate::console::Console;
 use crate::instance::Instance;
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
-use crate::process::Deadline;
+use crate::process::{Deadline, Signals};
 use crate::store::{self, Store};
 use crate::{doors, process, simulate, web};
 
@@ -66,6 +66,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let backbone = foundation.open(gifts, config, &failures)?;
     let addresses =
         Addresses { api: Some(backbone.address), intake: node.intake, kafka: node.kafka };
+    let signals = Signals::listen()?;
     addresses.write(&instance)?;
     let api = backbone.address;
     console.line(format_args!("API        http://{api}, described at http://{api}/docs"))?;
@@ -74,9 +75,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     }
     console.text(addresses.greeting(config))?;
 
-    let outcome = failed.or_signal().await;
-    process::let_second_signal_end();
-    tracing::info!("stopping");
+    let outcome = failed.or_asked(signals).await;
     let deadline = Deadline::after(config.instance.stop_ms);
     if let Some(playing) = playing {
         playing.stop(deadline).await;

@@ -4,7 +4,7 @@ use crate::backbone::{Foundation, known_networks};
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
-use crate::process::Deadline;
+use crate::process::{Deadline, Signals};
 use crate::store::{self, Store};
 use crate::web::{self, Gifts};
 use crate::{own, process};
@@ -31,14 +31,13 @@ async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
     let foundation = Foundation::lay(store, listener, &clock, &failures)?;
     let backbone = foundation.open(Gifts::default(), config, &failures)?;
     let addresses = own::Addresses { api: Some(backbone.address), intake: None, kafka: None };
+    let signals = Signals::listen()?;
     addresses.write(&instance)?;
     console.line(format_args!(
         "API and channel http://{0}, described at http://{0}/docs",
         backbone.address
     ))?;
-    let outcome = failed.or_signal().await;
-    process::let_second_signal_end();
-    tracing::info!("stopping");
+    let outcome = failed.or_asked(signals).await;
     backbone.stop(Deadline::after(config.instance.stop_ms)).await;
     outcome.and_then(|()| failed.late())
 }

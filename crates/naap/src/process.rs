@@ -88,12 +88,19 @@ impl Drop for Guard {
 }
 
 impl Failed {
-    /// Waits until somebody asks us to stop (then `Ok`) or a role fails.
-    pub async fn or_signal(&mut self) -> anyhow::Result<()> {
-        tokio::select! {
-            signal = signal() => signal,
+    /// Waits until somebody asks us to stop (then `Ok`) or a role fails. From then on a signal ends the process at once:
+    /// everything on disk is as safe as after a crash.
+    pub async fn or_asked(&mut self, mut signals: Signals) -> anyhow::Result<()> {
+        let outcome = tokio::select! {
+            () = signals.next() => Ok(()),
             error = self.0.recv() => Err(error.unwrap_or_else(|| anyhow::anyhow!("every role is gone"))),
-        }
+        };
+        tokio::spawn(async move {
+            signals.next().await;
+            std::process::exit(130);
+        });
+        tracing::info!("stopping");
+        outcome
     }
 
     /// What failed while stopping, if anything did.
@@ -102,29 +109,39 @@ impl Failed {
     }
 }
 
-/// Waits for Ctrl-C or, on Unix, SIGTERM.
-async fn signal() -> anyhow::Result<()> {
-    let interrupted = tokio::signal::ctrl_c();
+/// What asks a process to stop: Ctrl-C and, on Unix, SIGTERM. Until it is listened for, it ends the process.
+pub struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
-        tokio::select! {
-            outcome = interrupted => outcome.context("cannot hear Ctrl-C"),
-            _ = terminated.recv() => Ok(()),
-        }
-    }
+    terminated: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupted: tokio::signal::unix::Signal,
     #[cfg(not(unix))]
-    interrupted.await.context("cannot hear Ctrl-C")
+    interrupted: tokio::signal::windows::CtrlC,
 }
 
-/// Lets the next signal end the process at once: everything on disk is as safe as after a crash.
-pub fn let_second_signal_end() {
-    tokio::spawn(async {
-        if signal().await.is_ok() {
-            std::process::exit(130);
+impl Signals {
+    /// Listens from here on. To be called before anybody is told that the process is there.
+    pub fn listen() -> anyhow::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let terminated = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
+            let interrupted = signal(SignalKind::interrupt()).context("cannot hear Ctrl-C")?;
+            Ok(Self { terminated, interrupted })
         }
-    });
+        #[cfg(not(unix))]
+        Ok(Self { interrupted: tokio::signal::windows::ctrl_c().context("cannot hear Ctrl-C")? })
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminated.recv() => {}
+            _ = self.interrupted.recv() => {}
+        }
+        #[cfg(not(unix))]
+        self.interrupted.recv().await;
+    }
 }
 
 /// When stopping has to be over.

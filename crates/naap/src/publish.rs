@@ -19,7 +19,7 @@ use crate::console::Console;
 use crate::instance::Instance;
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
-use crate::process::Deadline;
+use crate::process::{Deadline, Signals};
 use crate::web::{self, Gifts};
 use crate::{doors, process, store};
 
@@ -62,6 +62,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let (stop_ms, stopping) = (config.instance.stop_ms, CancellationToken::new());
     let serving =
         failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
+    let signals = Signals::listen()?;
     addresses.write(&instance)?;
     console.line(format_args!("sends to   {}", config.channel.to.join(", ")))?;
     if let Some(peers) = addresses.api {
@@ -71,9 +72,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     }
     console.text(addresses.greeting(config))?;
 
-    let outcome = failed.or_signal().await;
-    process::let_second_signal_end();
-    tracing::info!("stopping");
+    let outcome = failed.or_asked(signals).await;
     let deadline = Deadline::after(stop_ms);
     node.stop(deadline).await;
     heralding.stop(deadline).await;

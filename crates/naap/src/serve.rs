@@ -13,7 +13,7 @@ use warehouse::Reader;
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
-use crate::process::Deadline;
+use crate::process::{Deadline, Signals};
 use crate::web::{self, Gifts, Sources};
 use crate::{process, store};
 
@@ -42,12 +42,12 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     let router = web::router(config, &clock, sources, feed, gifts, stopping.clone());
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
+    let signals = Signals::listen()?;
     console.line(format_args!("API http://{}, described at /docs", listener.local_addr()?))?;
     let (failures, mut failed) = process::failures();
     let serving = failures
         .watch("serving", web::serve(listener, router, config.instance.stop_ms, stopping.clone()));
-    let outcome = failed.or_signal().await;
-    process::let_second_signal_end();
+    let outcome = failed.or_asked(signals).await;
     stopping.cancel();
     Deadline::after(config.instance.stop_ms).join("serving", [serving]).await;
     outcome

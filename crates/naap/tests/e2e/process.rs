@@ -11,15 +11,10 @@ use serde_json::Value;
 /// How long anything may take that a test waits for: generous, for machines with much to do.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A command of the binary, with nothing of this machine's configuration.
+/// A command of the binary, with nothing of this machine's configuration: neither ours nor what terminals are told.
 pub fn naap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_naap"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NAAP_") {
-            command.env_remove(&name);
-        }
-    }
-    command.args(arguments).current_dir(std::env::temp_dir());
+    command.env_clear().args(arguments).current_dir(std::env::temp_dir());
     command
 }
 

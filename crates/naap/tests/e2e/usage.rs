@@ -34,9 +34,10 @@ fn the_page_of_commands_is_current() {
         std::fs::write(path, &page).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let differs = page.lines().zip(committed.lines()).find(|(now, then)| now != then);
     assert!(
         committed == page,
-        "docs/commands.md is not what --help says: `UPDATE=1 cargo test -p naap commands`"
+        "docs/commands.md is not what --help says (`UPDATE=1 cargo test -p naap commands`), first here: {differs:?}"
     );
 }
 
