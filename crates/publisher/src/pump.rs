@@ -150,9 +150,9 @@ impl Pump {
 /// What the peer answers, and what beginning an epoch runs into.
 pub async fn compare(outbox: &mut Outbox, peer: &dyn Backfill) -> Result<bool, CompareError> {
     let chain = outbox.key().to_string();
-    let Some(head) = peer.heads().await?.into_iter().find(|head| head.chain == chain) else {
-        return Ok(false);
-    };
+    let ours = peer.heads().await?.into_iter().filter(|head| head.chain == chain);
+    // A peer may name each epoch; only the newest says whether our folder is behind.
+    let Some(head) = ours.max_by_key(|head| (head.epoch, head.seq)) else { return Ok(false) };
     let frames = peer.fetch(&chain, head.epoch, head.seq, head.seq, MAX_FRAME_BYTES).await?;
     let Some(Ok(frame)) = frames.first().map(|frame| Frame::parse(frame)) else { return Ok(false) };
     Ok(outbox.heard(&frame.header, &frame.signature)?)

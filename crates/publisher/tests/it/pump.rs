@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use channel::conformance::Archive;
 use channel::embedded::{Embedded, Limits};
-use channel::{Backfill, Publish, Selector, Start, Subscribe};
+use channel::{Backfill, BoxFuture, Head, Publish, Selector, Start, Subscribe};
 use events::batch::Position;
 use events::event::{Event, Network};
 use events::refusal::Defect;
@@ -321,4 +321,51 @@ async fn a_restored_folder_learns_from_a_peer_that_it_is_old() {
     assert!(compare(&mut outbox, &peer).await.unwrap());
     assert_eq!(outbox.epoch(), 1);
     assert!(!compare(&mut outbox, &peer).await.unwrap());
+}
+
+/// A peer that names every epoch, oldest first, as a ledger does.
+struct EveryEpoch(Archive);
+
+impl Backfill for EveryEpoch {
+    fn fetch<'a>(
+        &'a self,
+        chain: &'a str,
+        epoch: u64,
+        from_seq: u64,
+        to_seq: u64,
+        max_bytes: usize,
+    ) -> BoxFuture<'a, channel::Result<Vec<Bytes>>> {
+        self.0.fetch(chain, epoch, from_seq, to_seq, max_bytes)
+    }
+
+    fn heads(&self) -> BoxFuture<'_, channel::Result<Vec<Head>>> {
+        let head = |(chain, epoch, seq): &(String, u64, u64)| Head {
+            chain: chain.clone(),
+            epoch: *epoch,
+            seq: *seq,
+            hash: String::new(),
+        };
+        let heads = self.0.bodies.keys().map(head).collect();
+        Box::pin(async move { Ok(heads) })
+    }
+}
+
+#[tokio::test]
+async fn a_lost_folder_begins_after_the_newest_epoch_a_peer_holds() {
+    let place = folder();
+    let (mut outbox, _) = Outbox::open(options(place.path()), secret(), Network::Livepeer).unwrap();
+    let mut peer = EveryEpoch(Archive::default());
+    for name in ["a", "b", "c"] {
+        put(&mut outbox, name, T);
+        outbox.begin_epoch().unwrap();
+    }
+    for (position, batch) in batches(outbox.shelf()) {
+        let frame = Bytes::from(wire::encode(&batch).unwrap());
+        peer.0.bodies.insert((position.key.to_string(), position.epoch, position.seq), frame);
+    }
+    assert_eq!(peer.0.bodies.len(), 3);
+    let lost = folder();
+    let (mut outbox, _) = Outbox::open(options(lost.path()), secret(), Network::Livepeer).unwrap();
+    assert!(compare(&mut outbox, &peer).await.unwrap());
+    assert_eq!(outbox.epoch(), 3);
 }
