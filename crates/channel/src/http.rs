@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `POST /channel/v1/batches` | one message; its chain in the header `channel-chain`; 200 once it is safely held |
 //! | `GET /channel/v1/batches?after=&wait_ms=&chain=` | the next messages of the peer's feed, as frames |
-//! | `GET /channel/v1/backfill?chain=&epoch=&from=&to=&max_bytes=` | a range of one epoch, as frames |
+//! | `GET /channel/v1/backfill?chain=&epoch=&from=&to=&max_bytes=` | what is held of a range of one epoch, as frames |
 //! | `GET /channel/v1/heads` | the last message of every chain, as JSON |
 //! | `GET /channel/v1/health` | 200 |
 //!

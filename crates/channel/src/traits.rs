@@ -234,12 +234,12 @@ pub struct Head {
 
 /// Reads what was published before, from whoever still holds it. It promises nothing about how long that is.
 pub trait Backfill: Send + Sync {
-    /// Messages `from_seq` to `to_seq` (inclusive) of one epoch, in order, the first of them `from_seq`, without a gap.
-    /// Fewer than asked when the next one is not held or would pass `max_bytes` in total; none when the first is not
-    /// held. Callers ask again from where it ended.
+    /// The messages held of `from_seq` to `to_seq` (inclusive) of one epoch, in order. What is not held is left out, so
+    /// that a hole here hides nothing that follows it. The answer ends early before one that would pass `max_bytes` in
+    /// total: callers read from the messages where that is, and ask again from there. None is left only by an empty one.
     ///
     /// # Errors
-    /// [`Error::Range`] when the range is upside down, [`Error::TooLong`] when the first message alone passes
+    /// [`Error::Range`] when the range is upside down, [`Error::TooLong`] when the first message held alone passes
     /// `max_bytes`, or whatever the source ran into.
     fn fetch<'a>(
         &'a self,
@@ -250,6 +250,6 @@ pub trait Backfill: Send + Sync {
         max_bytes: usize,
     ) -> BoxFuture<'a, Result<Vec<Bytes>>>;
 
-    /// The head of every chain this source holds.
+    /// The head of every chain this source holds, or of each of its epochs; a source with very many may leave some out.
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Head>>>;
 }

@@ -181,12 +181,12 @@ async fn backfill(
     let Query(range) =
         query.map_err(|_| unreadable("parameters are chain, epoch, from, to and max_bytes"))?;
     check_chain(&range.chain).map_err(failed)?;
-    let to = range.to.min(range.from.saturating_add(inner.limits.page_messages.saturating_sub(1)));
     let max_bytes = range.max_bytes.unwrap_or(usize::MAX).min(inner.limits.page_bytes);
-    let fetch = source.fetch(&range.chain, range.epoch, range.from, to, max_bytes);
+    let fetch = source.fetch(&range.chain, range.epoch, range.from, range.to, max_bytes);
     let bodies = in_time(&inner, fetch).await?.map_err(failed)?;
     let mut buffer = BytesMut::new();
-    for body in &bodies {
+    let count = usize::try_from(inner.limits.page_messages).unwrap_or(usize::MAX);
+    for body in bodies.iter().take(count) {
         frames::put(&mut buffer, body);
     }
     Ok(answer("application/octet-stream", buffer.freeze(), permit))

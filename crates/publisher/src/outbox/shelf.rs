@@ -51,6 +51,14 @@ struct State {
     held_below: u64,
 }
 
+impl State {
+    /// The file of a batch.
+    fn path_of(&self, entry: &Entry) -> Option<PathBuf> {
+        let segment = self.segments.iter().find(|segment| segment.number == entry.segment)?;
+        Some(segment.path.clone())
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     directory: PathBuf,
@@ -143,8 +151,7 @@ impl Shelf {
     fn find(&self, ordinal: u64) -> Option<(u64, Entry, PathBuf)> {
         let state = self.state();
         let (ordinal, entry) = state.entries.range(ordinal..).next()?;
-        let segment = state.segments.iter().find(|segment| segment.number == entry.segment)?;
-        Some((*ordinal, *entry, segment.path.clone()))
+        Some((*ordinal, *entry, state.path_of(entry)?))
     }
 
     /// Notes that every batch before `ordinal` is held elsewhere, so that it need not be sent again.
@@ -210,29 +217,37 @@ impl Shelf {
     }
 
     fn fetch_blocking(&self, asked: &Asked) -> channel::Result<Vec<Bytes>> {
-        let (mut found, mut bytes) = (Vec::new(), 0usize);
-        for seq in asked.from_seq..=asked.to_seq {
-            let position = Position { key: asked.key, epoch: asked.epoch, seq };
-            let Some(ordinal) = self.state().places.get(&position).copied() else { break };
-            let failed = |failure: Error| channel::Error::Source { detail: failure.to_string() };
-            let Some((found_at, entry, path)) = self.find(ordinal) else { break };
-            if found_at != ordinal {
-                break;
+        let mut found = Vec::new();
+        for (ordinal, entry, path) in self.held(asked)? {
+            match read(&path, ordinal, &entry) {
+                Ok(frame) => found.push(frame),
+                // Retired or spoiled since it was looked up: the answer ends before it.
+                Err(_) if !found.is_empty() => break,
+                Err(failure) => {
+                    return Err(channel::Error::Source { detail: failure.to_string() });
+                }
             }
+        }
+        Ok(found)
+    }
+
+    /// Where the batches are that answer a backfill.
+    fn held(&self, asked: &Asked) -> channel::Result<Vec<(u64, Entry, PathBuf)>> {
+        let place = |seq| Position { key: asked.key, epoch: asked.epoch, seq };
+        let (mut found, mut bytes) = (Vec::new(), 0usize);
+        let state = self.state();
+        let max_bytes = asked.max_bytes;
+        for (_, ordinal) in state.places.range(place(asked.from_seq)..=place(asked.to_seq)) {
+            let Some(entry) = state.entries.get(ordinal) else { continue };
+            let Some(path) = state.path_of(entry) else { continue };
             bytes = bytes.saturating_add(entry.length);
-            let max_bytes = asked.max_bytes;
             if bytes > max_bytes && found.is_empty() {
                 return Err(channel::Error::TooLong { bytes, max_bytes });
             }
             if bytes > max_bytes {
                 break;
             }
-            match read(&path, ordinal, &entry) {
-                Ok(frame) => found.push(frame),
-                // Retired or spoiled since it was looked up: the answer ends before it.
-                Err(_) if !found.is_empty() => break,
-                Err(failure) => return Err(failed(failure)),
-            }
+            found.push((*ordinal, *entry, path));
         }
         Ok(found)
     }

@@ -264,8 +264,8 @@ fn an_error_of_the_disk_stops_it_until_it_is_opened_again() {
     assert_eq!(ids(outbox.shelf()).len(), 1);
 }
 
-#[test]
-fn what_others_hold_makes_room() {
+#[tokio::test]
+async fn what_others_hold_makes_room() {
     let folder = folder();
     let options = Options { segment_bytes: 1_000, quota_bytes: 8_000, ..options(folder.path()) };
     let (mut outbox, _) = Outbox::open(options.clone(), secret(), Network::Livepeer).unwrap();
@@ -303,6 +303,9 @@ fn what_others_hold_makes_room() {
     outbox.retire(T.plus(options.retention_ms)).unwrap();
     let left = batches(&shelf);
     assert!(left.len() < before && !left.is_empty(), "the newest stays");
+    let (chain, epoch) = (outbox.key().to_string(), outbox.epoch());
+    let held = shelf.fetch(&chain, epoch, 0, u64::MAX, usize::MAX).await.unwrap();
+    assert_eq!(held.len(), left.len(), "asked from the beginning, it answers with what it has");
     drop(outbox);
     let (outbox, opening) = Outbox::open(options, secret(), Network::Livepeer).unwrap();
     assert_eq!((opening.unproven, opening.unheld), (None, 0));
