@@ -118,17 +118,24 @@ impl Index {
         self.chains.iter().filter_map(|((key, epoch), chain)| chain.head(*key, *epoch)).collect()
     }
 
-    /// The sequences that are missing below the highest, lowest first, at most `limit` ranges.
+    /// The sequences from `from` on that are missing below the highest, lowest first, at most `limit` ranges.
     pub(crate) fn gaps(
         &self,
         key: PublisherKey,
         epoch: u64,
+        from: u64,
         limit: usize,
     ) -> Vec<RangeInclusive<u64>> {
         self.chains
             .get(&(key, epoch))
-            .map(|chain| chain.gaps().take(limit).collect())
+            .map(|chain| chain.gaps(from).take(limit).collect())
             .unwrap_or_default()
+    }
+
+    /// The first batch at a position or after it in its epoch, and its sequence.
+    pub(crate) fn next(&self, from: &Position) -> Option<(u64, Sighting)> {
+        let chain = self.chains.get(&(from.key, from.epoch))?;
+        chain.batches.range(from.seq..).next().map(|(seq, sighting)| (*seq, *sighting))
     }
 }
 
@@ -167,9 +174,9 @@ impl Chain {
     }
 
     /// Steps over what is contiguous, so a chain without gaps costs nothing.
-    fn gaps(&self) -> impl Iterator<Item = RangeInclusive<u64>> {
-        let mut expected = self.contiguous;
-        self.batches.range(self.contiguous..).filter_map(move |(seq, _)| {
+    fn gaps(&self, from: u64) -> impl Iterator<Item = RangeInclusive<u64>> {
+        let mut expected = from.max(self.contiguous);
+        self.batches.range(expected..).filter_map(move |(seq, _)| {
             let from = std::mem::replace(&mut expected, seq.saturating_add(1));
             seq.checked_sub(1).filter(|last| from <= *last).map(|last| from..=last)
         })

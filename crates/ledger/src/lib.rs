@@ -192,9 +192,20 @@ impl Ledger {
         self.shared.read().index.heads()
     }
 
-    /// The sequences that are missing below the highest known one, lowest first, at most `limit` ranges.
-    pub fn gaps(&self, key: PublisherKey, epoch: u64, limit: usize) -> Vec<RangeInclusive<u64>> {
-        self.shared.read().index.gaps(key, epoch, limit)
+    /// The sequences from `from` on that are missing below the highest known one, lowest first, at most `limit` ranges.
+    pub fn gaps(
+        &self,
+        key: PublisherKey,
+        epoch: u64,
+        from: u64,
+        limit: usize,
+    ) -> Vec<RangeInclusive<u64>> {
+        self.shared.read().index.gaps(key, epoch, from, limit)
+    }
+
+    /// The first batch at a position or after it in its epoch, and its sequence.
+    pub fn next(&self, from: &Position) -> Option<(u64, Sighting)> {
+        self.shared.read().index.next(from)
     }
 }
 

@@ -11,7 +11,7 @@ use channel::address::Policy;
 use channel::http::{Limits, Peer, Served};
 use events::event::Network;
 use pipeline::Clock;
-use pipeline::repair::{LedgerSource as RepairSource, RepairError, repair};
+use pipeline::repair::{Progress, RepairError, repair};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -81,11 +81,8 @@ impl Foundation {
             Arc::new(move || Arc::clone(&ledger))
         };
         let sources = Sources { ledger, warehouse: store.warehouse.clone() };
-        let served = Served {
-            sink: Some(door.sink()),
-            feed: None,
-            source: Some(Arc::new(RepairSource(Arc::clone(&store.ledger)))),
-        };
+        let served =
+            Served { sink: Some(door.sink()), feed: None, source: Some(Arc::new(store.source())) };
         let peers = channel::http::router(served, Limits::default());
         let router = web::router(config, &door.clock, sources, feed, gifts, stopping.clone());
         let router = router.merge(peers);
@@ -140,9 +137,9 @@ async fn mend(
     every: Duration,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut is_reachable = true;
+    let (mut is_reachable, mut progress) = (true, Progress::default());
     loop {
-        match repair(&ledger, &door.intake, &peer, &door.clock).await {
+        match repair(&ledger, &door.intake, &peer, &door.clock, &mut progress).await {
             Ok(repaired) => {
                 if repaired.kept > 0 {
                     door.wake();

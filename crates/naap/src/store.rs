@@ -12,6 +12,7 @@ use events::unit::{Millis, UnixMillis};
 use ledger::Ledger;
 use pipeline::Clock;
 use pipeline::intake::{Intake, KnownKeys, Limits};
+use pipeline::repair::LedgerSource;
 use pipeline::settle::{Listener, Options, Settler};
 use sla::policy::Policy;
 use sla::trust::TrustFile;
@@ -91,6 +92,11 @@ impl Store {
     /// Vouches for keys: what they sign is kept without the strangers' quota.
     pub fn vouch(&self, keys: impl IntoIterator<Item = events::identity::PublisherKey>) {
         self.known.extend(keys);
+    }
+
+    /// What others repair from.
+    pub fn source(&self) -> LedgerSource {
+        LedgerSource { known: self.known.clone(), ledger: Arc::clone(&self.ledger) }
     }
 
     /// What settles the record into the warehouse. There may be one at a time.

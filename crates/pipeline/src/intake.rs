@@ -51,7 +51,8 @@ impl KnownKeys {
         self.0.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
     }
 
-    fn contains(&self, key: PublisherKey) -> bool {
+    /// Whether somebody vouches for a key.
+    pub(crate) fn contains(&self, key: PublisherKey) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&key)
     }
 }
@@ -121,6 +122,11 @@ impl Intake {
         }
         self.ledger.append(entries)?;
         Ok(verdicts)
+    }
+
+    /// Whether somebody vouches for a key.
+    pub(crate) fn vouches_for(&self, key: PublisherKey) -> bool {
+        self.known.contains(key)
     }
 
     /// The refusals since this was last asked.

@@ -323,7 +323,7 @@ impl Settler {
                 let head = self.ledger.head(*key, *epoch).map(|head| head.highest);
                 let gaps = self
                     .ledger
-                    .gaps(*key, *epoch, 64)
+                    .gaps(*key, *epoch, 0, 64)
                     .into_iter()
                     .map(|gap| (*gap.start(), *gap.end()));
                 let trust = self.options.trust.iter().find(|trust| trust.network == heard.network);

@@ -17,13 +17,20 @@ fn heads_gaps_and_forks_follow_what_arrives_in_any_order() {
     };
     append(2, 0);
     assert_eq!(seqs(&ledger), (None, 2, None));
-    assert_eq!(ledger.gaps(key(1), 3, 10), [0..=1]);
+    assert_eq!(ledger.gaps(key(1), 3, 0, 10), [0..=1]);
     append(0, 0);
     append(5, 0);
     append(7, 0);
     assert_eq!(seqs(&ledger), (Some(0), 7, None));
-    assert_eq!(ledger.gaps(key(1), 3, 10), [1..=1, 3..=4, 6..=6]);
-    assert_eq!(ledger.gaps(key(1), 3, 2), [1..=1, 3..=4]);
+    assert_eq!(ledger.gaps(key(1), 3, 0, 10), [1..=1, 3..=4, 6..=6]);
+    assert_eq!(ledger.gaps(key(1), 3, 0, 2), [1..=1, 3..=4]);
+    assert_eq!(ledger.gaps(key(1), 3, 4, 10), [4..=4, 6..=6]);
+    assert!(ledger.gaps(key(1), 3, 7, 10).is_empty());
+    let next = |seq| ledger.next(&position(1, 3, seq)).map(|(seq, _)| seq);
+    assert_eq!(
+        [next(0), next(1), next(5), next(6), next(8)],
+        [Some(0), Some(2), Some(5), Some(7), None]
+    );
     append(1, 0);
     assert_eq!(seqs(&ledger), (Some(2), 7, None));
     let forked = append(5, 1);
@@ -44,7 +51,7 @@ fn heads_gaps_and_forks_follow_what_arrives_in_any_order() {
         assert_eq!(ledger.chains(), [(key(1), 3)]);
         assert_eq!(ledger.heads(), [ledger.head(key(1), 3).unwrap()]);
         assert_eq!(ledger.head(key(1), 4), None);
-        assert!(ledger.gaps(key(1), 4, 10).is_empty());
+        assert!(ledger.gaps(key(1), 4, 0, 10).is_empty());
     };
     check(&ledger);
     drop(ledger);
@@ -58,7 +65,7 @@ fn the_last_sequence_there_can_be_breaks_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (ledger, _) = open(directory.path());
     ledger.append(vec![entry_of(&batch(1, 0, LAST, 0)), entry(0)]).unwrap();
-    assert_eq!(ledger.gaps(key(1), 0, 10), [1..=LAST - 1]);
+    assert_eq!(ledger.gaps(key(1), 0, 0, 10), [1..=LAST - 1]);
     assert_eq!(ledger.head(key(1), 0).unwrap().highest.seq, LAST);
 }
 

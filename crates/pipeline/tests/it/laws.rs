@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use channel::faults::{Faults, FaultyPublish};
+use channel::faults::{Faults, FaultyBackfill, FaultyPublish};
 use channel::{Message, Publish, Start, Subscribe};
 use events::wire;
 use pipeline::export::Export;
-use pipeline::repair::{LedgerSource, repair};
+use pipeline::repair::{Progress, RepairError, repair};
 use pipeline::verify::{Verdict, verify};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
@@ -90,13 +90,18 @@ async fn a_faulty_channel_and_repair_give_the_same_bytes() {
     let heard = instance.ledger.end().next;
     assert!(heard < batches.len() as u64, "the channel lost nothing: {heard}");
 
-    let source = LedgerSource(Arc::clone(&whole.ledger));
+    let source = Arc::new(whole.source());
+    let wrong = Faults { is_mute: false, ..faults };
+    let source = FaultyBackfill::new(source, wrong, 12);
+    let mut progress = Progress::default();
     let clock: pipeline::Clock = Arc::new(|| LATER);
     let intake = Arc::new(instance.intake);
-    for _ in 0..200 {
-        let round = repair(&instance.ledger, &intake, &source, &clock).await.unwrap();
-        if round.kept == 0 {
-            break;
+    for _ in 0..2_000 {
+        let round = repair(&instance.ledger, &intake, &source, &clock, &mut progress).await;
+        match round {
+            Ok(round) if round.kept == 0 => break,
+            Ok(_) | Err(RepairError::Source(_)) => {}
+            Err(error) => panic!("{error}"),
         }
     }
     instance.settler.catch_up(LATER, &mut |_, _| {}).unwrap();

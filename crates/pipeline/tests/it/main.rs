@@ -3,5 +3,6 @@
 
 mod door;
 mod laws;
+mod repairs;
 mod revisions;
 mod support;

@@ -11,6 +11,7 @@ use events::unit::{Millis, UnixMillis};
 use events::wire;
 use ledger::Ledger;
 use pipeline::intake::{Intake, KnownKeys, Limits};
+use pipeline::repair::LedgerSource;
 use pipeline::settle::{Options, Settler};
 use publisher::translate::{Speaker, translate};
 use simulator::cast::Cast;
@@ -131,6 +132,11 @@ impl Instance {
         )
         .unwrap();
         Self { intake, known, ledger, settler, warehouse }
+    }
+
+    /// What others repair from.
+    pub fn source(&self) -> LedgerSource {
+        LedgerSource { known: self.known.clone(), ledger: Arc::clone(&self.ledger) }
     }
 
     /// Lets batches in; none may be refused.
