@@ -20,6 +20,7 @@ use crate::config::Flag;
 #[command(
     name = "naap",
     version,
+    max_term_width = 100,
     propagate_version = true,
     subcommand_required = true,
     arg_required_else_help = true
