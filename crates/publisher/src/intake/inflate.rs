@@ -48,14 +48,32 @@ impl Codec {
     }
 }
 
-/// What inflates in memory needs no window above 2^24 = 16 MiB.
-const WINDOW_LOG_MAX: u32 = 24;
+/// What inflates in memory needs no window above 8 MiB, which RFC 8878 recommends every decoder to support.
+const WINDOW_LOG_MAX: u32 = 23;
+
+/// What a codec keeps beside what comes out.
+pub const WINDOW_BYTES_MAX: usize = 1 << WINDOW_LOG_MAX;
+
+/// How much room is made at a time.
+const STEP_BYTES: usize = 1 << 16;
 
 /// Inflates all of `bytes`, to at most `bytes_max`.
 pub fn inflate(codec: Codec, bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let mut reader = codec.reader(bytes, WINDOW_LOG_MAX).map_err(|_| Failure::Malformed)?;
     let mut out = Vec::new();
-    let limit = (bytes_max as u64).saturating_add(1);
-    let reader = codec.reader(bytes, WINDOW_LOG_MAX).map_err(|_| Failure::Malformed)?;
-    reader.take(limit).read_to_end(&mut out).map_err(|_| Failure::Malformed)?;
-    if out.len() > bytes_max { Err(Failure::TooLarge) } else { Ok(out) }
+    loop {
+        // As much again as there is, but never more than may come: the room of a vector that grows by itself can be
+        // twice its content.
+        let step = out.len().max(STEP_BYTES).min(bytes_max.saturating_sub(out.len()));
+        out.reserve_exact(step);
+        let mut part = reader.by_ref().take(step as u64);
+        let read = part.read_to_end(&mut out).map_err(|_| Failure::Malformed)?;
+        if read < step {
+            return Ok(out);
+        }
+        if out.len() == bytes_max {
+            let more = reader.read(&mut [0]).map_err(|_| Failure::Malformed)?;
+            return if more == 0 { Ok(out) } else { Err(Failure::TooLarge) };
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod answer;
 mod connection;
 mod records;
 mod request;
+mod room;
 mod wire;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Clock, Counts, Error, Secret, refusal};
 use crate::spool::Spool;
 use connection::{Closed, Connection};
+use room::Room;
 
 /// What the listener is and whom it lets in.
 #[derive(Debug, Clone)]
@@ -91,7 +93,7 @@ pub struct Limits {
     pub records_max: usize,
     /// How many clients may be connected.
     pub connections_max: usize,
-    /// How many bytes of requests may be in memory, all clients together.
+    /// How many bytes of requests and of what is read out of them may be in memory, all clients together.
     pub memory_bytes_max: usize,
     /// A client that says nothing for this long is hung up on; go-livepeer does so itself after nine minutes.
     pub idle: Duration,
@@ -107,10 +109,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             request_bytes_max: 8 << 20,
-            inflated_bytes_max: 32 << 20,
+            inflated_bytes_max: 16 << 20,
             records_max: 65_536,
             connections_max: 64,
-            memory_bytes_max: 32 << 20,
+            memory_bytes_max: 96 << 20,
             idle: Duration::from_secs(600),
             request: Duration::from_secs(30),
             login: Duration::from_secs(10),
@@ -128,8 +130,7 @@ struct Door {
     spool: Arc<Spool>,
     clock: Clock,
     counts: Counts,
-    /// In KiB.
-    memory: Semaphore,
+    room: Room,
 }
 
 /// A bound listener, not yet serving.
@@ -152,6 +153,7 @@ impl Listener {
         counts: Counts,
     ) -> Result<Self, Error> {
         check(&config)?;
+        let room = room(&config.limits)?;
         let tls = config.tls.as_ref().map(acceptor).transpose()?;
         let secret = config
             .login
@@ -163,8 +165,6 @@ impl Listener {
         let address = tcp.local_addr().map_err(failed)?;
         let advertised =
             config.advertised.unwrap_or_else(|| (address.ip().to_string(), address.port()));
-        let memory =
-            Semaphore::new((config.limits.memory_bytes_max / 1024).min(Semaphore::MAX_PERMITS));
         let door = Door {
             topic: config.topic,
             advertised,
@@ -173,7 +173,7 @@ impl Listener {
             spool,
             clock,
             counts,
-            memory,
+            room,
         };
         Ok(Self { tcp, address, tls, door: Arc::new(door) })
     }
@@ -247,14 +247,17 @@ fn check(config: &Config) -> Result<(), Error> {
             config.topic.len()
         )));
     }
-    if config.limits.request_bytes_max >= config.limits.memory_bytes_max {
-        let Limits { request_bytes_max, memory_bytes_max, .. } = config.limits;
-        let reason = format!(
-            "request_bytes_max = {request_bytes_max} must be below memory_bytes_max = {memory_bytes_max}"
-        );
-        return Err(Error::Settings(reason));
-    }
     Ok(())
+}
+
+fn room(limits: &Limits) -> Result<Room, Error> {
+    Room::new(limits).map_err(|needed| {
+        let Limits { request_bytes_max, inflated_bytes_max, memory_bytes_max, .. } = limits;
+        Error::Settings(format!(
+            "memory_bytes_max = {memory_bytes_max} must be at least {needed} for one request with request_bytes_max = \
+             {request_bytes_max} and inflated_bytes_max = {inflated_bytes_max}"
+        ))
+    })
 }
 
 fn acceptor(tls: &Tls) -> Result<TlsAcceptor, Error> {

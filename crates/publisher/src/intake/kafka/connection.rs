@@ -13,6 +13,7 @@ use super::Door;
 use super::answer::{self, Outcome};
 use super::records::{self, Budget};
 use super::request::{self, Partition, Produce};
+use super::room::Busy;
 use super::wire::{Malformed, Wire};
 use crate::intake::refusal;
 use crate::spool::{Error as SpoolError, Position, Raw, Source};
@@ -37,6 +38,12 @@ pub struct Closed(pub &'static str);
 impl From<Malformed> for Closed {
     fn from(_: Malformed) -> Self {
         Self(refusal::KAFKA_FRAME)
+    }
+}
+
+impl From<Busy> for Closed {
+    fn from(_: Busy) -> Self {
+        Self(refusal::BUSY)
     }
 }
 
@@ -113,9 +120,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         if length > bytes_max {
             return Err(Closed(refusal::TOO_LARGE));
         }
-        let permits = u32::try_from(length / 1024).unwrap_or(u32::MAX).saturating_add(1);
-        let memory = timeout(limits.request, self.door.memory.acquire_many(permits)).await;
-        let memory = memory.ok().and_then(Result::ok).ok_or(Closed(refusal::BUSY))?;
+        let memory = self.door.room.request(length).await?;
         let mut body = Vec::new();
         let mut rest = (&mut self.stream).take(length as u64);
         let read = timeout(limits.request, rest.read_to_end(&mut body)).await;
@@ -205,6 +210,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         produce: &Produce<'_>,
     ) -> Result<Option<BytesMut>, Closed> {
         let limits = &self.door.limits;
+        let mut room = self.door.room.reading(produce).await?;
         let mut budget =
             Budget { inflated_bytes: limits.inflated_bytes_max, records: limits.records_max };
         let received_ms = (self.door.clock)();
@@ -230,6 +236,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             }
             topics.push((topic.name, outcomes));
         }
+        room.shrink(raws.len(), raws.iter().map(bytes_of).sum());
         let records = raws.len() as u64;
         let kept =
             if records == 0 { Ok(Position::default()) } else { self.door.spool.append(raws).await };
@@ -288,4 +295,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             Err(unreadable) => refuse(unreadable.refusal(), unreadable.kafka_code()),
         }
     }
+}
+
+fn bytes_of(raw: &Raw) -> usize {
+    raw.value.len().saturating_add(raw.key.as_ref().map_or(0, String::len))
 }

@@ -56,6 +56,23 @@ impl From<Malformed> for Unreadable {
     }
 }
 
+/// The least bytes a record can have: its length, attributes, time, offset, key, value and headers, one byte each.
+pub const RECORD_BYTES_MIN: usize = 7;
+
+/// Whether some of the sets in `bytes` say that they are compressed; what cannot be read is not inflated either.
+pub fn is_compressed(bytes: &[u8]) -> bool {
+    let mut wire = Wire(bytes);
+    let mut next = || {
+        wire.i64().ok()?;
+        let length = usize::try_from(wire.i32().ok()?).ok()?;
+        wire.take(length).ok()
+    };
+    std::iter::from_fn(&mut next).any(|body| {
+        let attributes = if body.get(4) == Some(&2) { body.get(10) } else { body.get(5) };
+        attributes.is_some_and(|attributes| attributes & 7 != 0)
+    })
+}
+
 /// Reads all batches and messages in `bytes`, and takes what they cost off the budget.
 pub fn read(bytes: &[u8], budget: &mut Budget) -> Result<Vec<Heard>, Unreadable> {
     let mut heard = Vec::new();

@@ -94,6 +94,43 @@ async fn a_small_frame_that_inflates_too_far_is_refused() {
     assert!(running.kept().await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_inflates_waits_for_memory_and_nobody_for_ever() {
+    let mut config = plain();
+    config.limits.request_bytes_max = 4 << 10;
+    config.limits.inflated_bytes_max = 1 << 20;
+    config.limits.memory_bytes_max = 0;
+    let place = tempfile::tempdir().unwrap();
+    let bind = async |config: Config| {
+        let spool = Arc::new(Spool::open(&spool::Config::at(place.path().join("spool"))).unwrap());
+        Listener::bind(config, spool, Arc::new(|| 0), Counts::default()).await
+    };
+    let error = bind(config.clone()).await.err().unwrap().to_string();
+    // One request, read: what it is, what it inflates to twice, a decoder's window and its records.
+    let least: usize =
+        error.split("at least ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!((10 << 20..20 << 20).contains(&least), "{error}");
+    config.limits.memory_bytes_max = least;
+    let running = Arc::new(start_with(config, |_| {}).await);
+    let clients: Vec<_> = (0..40)
+        .map(|client| {
+            let running = Arc::clone(&running);
+            tokio::spawn(async move {
+                let large = format!("{client}-{}", "0".repeat(450 << 10));
+                let compress = |bytes: &[u8]| zstd::encode_all(bytes, 1).unwrap();
+                let records = batch_with(&[&large], Compression::Zstd, compress);
+                assert!(records.len() < 2_000);
+                let frame = produce(3, -1, "gw", 0, &records);
+                outcome(&ask(&mut running.connect().await, &frame).await.unwrap()).0
+            })
+        })
+        .collect();
+    for client in clients {
+        assert_eq!(client.await.unwrap(), 0);
+    }
+    assert_eq!(running.kept().await.len(), 40);
+}
+
 #[tokio::test]
 async fn a_full_disk_is_answered_with_an_error_to_retry_until_there_is_room() {
     let small = |settings: &mut spool::Config| {
