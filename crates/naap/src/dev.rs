@@ -45,7 +45,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
         failures.watch("the record's door", foundation.door.clone().follow(subscription));
     let publish: Arc<dyn Publish> = Arc::new(embedded.clone());
     let heralding =
-        own.herald(&instance, config, vec![Arc::clone(&publish)], &clock)?.start(&failures)?;
+        own.herald(&instance, config, vec![Arc::clone(&publish)], &clock)?.start(&failures).await?;
     let plan = Plan {
         channels: vec![Arc::clone(&publish)],
         folder: instance.node_folder(&config.node.name),

@@ -83,13 +83,15 @@ impl Heralding {
 
 impl Herald {
     /// Begins. When this returns, what has to be said is sealed and synced.
-    pub fn start(self, failures: &Failures) -> anyhow::Result<Heralding> {
-        let network = self.speaker.network;
-        let (outbox, _) =
-            Outbox::open(self.options.clone(), self.identity.secret().clone(), network)?;
-        let shelf = outbox.shelf().clone();
-        let mut voice = Voice { at: shelf.held_below(), herald: self, outbox };
-        let due = voice.say_due()?;
+    pub async fn start(self, failures: &Failures) -> anyhow::Result<Heralding> {
+        let (voice, due) = on_disk(move || {
+            let network = self.speaker.network;
+            let (outbox, _) =
+                Outbox::open(self.options.clone(), self.identity.secret().clone(), network)?;
+            Voice { at: outbox.shelf().held_below(), herald: self, outbox }.say_due()
+        })
+        .await?;
+        let shelf = voice.outbox.shelf().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = failures.watch("the herald", async move { voice.run(due, stopped).await });
@@ -117,7 +119,7 @@ impl Voice {
     async fn run(mut self, mut due: UnixMillis, stop: CancellationToken) -> anyhow::Result<()> {
         while !stop.is_cancelled() {
             if (self.herald.clock)() >= due {
-                due = self.say_due()?;
+                (self, due) = on_disk(move || self.say_due()).await?;
             }
             let is_sent = self.send().await?;
             let nap = if is_sent { NAP } else { PAUSE };
@@ -129,15 +131,15 @@ impl Voice {
         self.send().await.map(drop)
     }
 
-    /// Says everything if it is time to, and says when the next time is.
-    fn say_due(&mut self) -> anyhow::Result<UnixMillis> {
+    /// Says everything if it is time to, and says when the next time is. Blocks on the disk.
+    fn say_due(mut self) -> anyhow::Result<(Self, UnixMillis)> {
         let now = (self.herald.clock)();
         let last =
             self.herald.said().filter(|said| said.gist == self.herald.gist() && said.at_ms <= now);
         if let Some(next) =
             last.map(|said| said.at_ms.plus(self.herald.renew)).filter(|next| *next > now)
         {
-            return Ok(next);
+            return Ok((self, next));
         }
         for event in self.events(now) {
             if let Pushed::Refused(refusal) = self.outbox.push(&event, now)? {
@@ -148,7 +150,8 @@ impl Voice {
         self.outbox.sync()?;
         self.outbox.retire(now)?;
         self.note(&Said { at_ms: now, gist: self.herald.gist() })?;
-        Ok(now.plus(self.herald.renew))
+        let next = now.plus(self.herald.renew);
+        Ok((self, next))
     }
 
     fn note(&self, said: &Said) -> anyhow::Result<()> {
@@ -161,16 +164,23 @@ impl Voice {
         let bodies = (self.herald.statements)(now);
         let numbered = (0u32..).zip(bodies);
         let event = |(number, body): (u32, Body)| {
-            let id: EventId = format!("say/{now}/{number}").parse().ok()?;
-            Some(self.herald.speaker.event(id, now, body))
+            let id: EventId = format!("say/{now}/{number}")
+                .parse()
+                .expect("letters, digits and slashes, and short");
+            self.herald.speaker.event(id, now, body)
         };
-        numbered.filter_map(event).collect()
+        numbered.map(event).collect()
     }
 
     /// Sends what was not sent, in order; says whether nothing is left.
     async fn send(&mut self) -> anyhow::Result<bool> {
-        let shelf = self.outbox.shelf().clone();
-        while let Some(outgoing) = shelf.next(self.at)? {
+        loop {
+            let (shelf, at) = (self.outbox.shelf().clone(), self.at);
+            let next = on_disk(move || {
+                shelf.hold_below(at)?;
+                Ok(shelf.next(at)?)
+            });
+            let Some(outgoing) = next.await? else { return Ok(true) };
             let chain = outgoing.position.key.to_string();
             for channel in &self.herald.channels {
                 let message = Message { chain: chain.clone(), body: outgoing.frame.clone() };
@@ -186,8 +196,13 @@ impl Voice {
                 }
             }
             self.at = outgoing.ordinal + 1;
-            shelf.hold_below(self.at)?;
         }
-        Ok(true)
     }
+}
+
+/// Does what blocks on the disk where nothing else waits for it.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context("the herald was cut short")?
 }

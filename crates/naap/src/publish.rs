@@ -42,7 +42,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
         peers.push(Arc::new(peer.with_context(|| format!("channel.to: {url}"))?));
     }
     let (failures, mut failed) = process::failures();
-    let heralding = own.herald(&instance, config, peers.clone(), &clock)?.start(&failures)?;
+    let heralding = own.herald(&instance, config, peers.clone(), &clock)?.start(&failures).await?;
     let plan = Plan {
         channels: peers.clone(),
         folder: instance.node_folder(&config.node.name),
