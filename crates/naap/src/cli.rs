@@ -122,7 +122,7 @@ pub struct Dev {
     /// Where gateways send their events; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<SocketAddr>,
-    /// Where envelopes are taken by HTTP; port 0 takes a free one.
+    /// Where envelopes are taken by HTTP; port 0 takes a free one, also where only --listen says so.
     #[arg(long, value_name = "ADDR")]
     intake: Option<SocketAddr>,
     /// Lets a simulated network play along, as network `simulation`.
@@ -153,7 +153,7 @@ pub struct Publish {
     /// Where gateways send their events; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<SocketAddr>,
-    /// Where envelopes are taken by HTTP; port 0 takes a free one.
+    /// Where envelopes are taken by HTTP; port 0 takes a free one, also where only --listen says so.
     #[arg(long, value_name = "ADDR")]
     intake: Option<SocketAddr>,
 }

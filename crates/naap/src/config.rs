@@ -340,6 +340,24 @@ mod tests {
     }
 
     #[test]
+    fn the_door_for_envelopes_takes_any_port_where_the_api_does() {
+        let intake = |api: &str, file: &str| {
+            let mut layers = Layers::defaults();
+            layers.add_text(file, "test.toml".as_ref()).unwrap();
+            layers.add_flag(Flag::text("--listen", "api", "listen", api)).unwrap();
+            layers.free_intake().unwrap();
+            (layers.config().unwrap().intake.listen.map(|at| at.to_string()), layers.to_string())
+        };
+        let (listen, shown) = intake("0.0.0.0:0", "");
+        assert_eq!(listen.as_deref(), Some("127.0.0.1:0"));
+        assert!(shown.contains("listen = \"127.0.0.1:0\"  # --listen"), "{shown}");
+        assert_eq!(intake("127.0.0.1:80", "").0.as_deref(), Some("127.0.0.1:9093"));
+        let said = "[intake]\nlisten = \"127.0.0.1:9093\"";
+        assert_eq!(intake("127.0.0.1:0", said).0.as_deref(), Some("127.0.0.1:9093"));
+        assert_eq!(intake("127.0.0.1:0", "[intake]\nlisten = \"\"").0, None);
+    }
+
+    #[test]
     fn unknown_variables_are_errors_too() {
         let mut layers = Layers::defaults();
         let unknown = [("NAAP_API__LISTENER".to_owned(), "x".to_owned())];

@@ -51,6 +51,7 @@ pub fn layers(line: &Line) -> Result<Layers, Error> {
     };
     layers.add_variables(std::env::vars_os().filter_map(text))?;
     line.flags().into_iter().try_for_each(|flag| layers.add_flag(flag))?;
+    layers.free_intake()?;
     Ok(layers)
 }
 

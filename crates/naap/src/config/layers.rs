@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -176,6 +177,25 @@ impl Layers {
     /// Lays a flag over what is there.
     pub fn add_flag(&mut self, flag: Flag) -> Result<(), Error> {
         self.set(flag.section, flag.key, flag.value, Origin::Flag(flag.name))
+    }
+
+    /// Lets the HTTP door, where nobody said where it is, take any port if the API was told to: whoever asks for that runs
+    /// more than one of us.
+    pub fn free_intake(&mut self) -> Result<(), Error> {
+        let address = |section| match self.value(section, "listen") {
+            Some(Value::String(text)) => text.parse::<SocketAddr>().ok(),
+            _ => None,
+        };
+        // What is no address is refused when the configuration is read as a whole.
+        let (Some(api), Some(mut intake)) = (address("api"), address("intake")) else {
+            return Ok(());
+        };
+        if api.port() != 0 || self.origin("intake", "listen") != Origin::Default {
+            return Ok(());
+        }
+        intake.set_port(0);
+        let origin = self.origin("api", "listen");
+        self.set("intake", "listen", Value::String(intake.to_string()), origin)
     }
 
     /// The configuration that all layers give.

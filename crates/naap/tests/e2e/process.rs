@@ -63,7 +63,7 @@ impl Running {
             std::fs::remove_file(&addresses).unwrap();
         }
         let listens: &[&str] = match verb {
-            "dev" | "publish" => &["--kafka", "127.0.0.1:0", "--intake", "127.0.0.1:0"],
+            "dev" | "publish" => &["--kafka", "127.0.0.1:0"],
             _ => &[],
         };
         let mut command =
