@@ -8,9 +8,9 @@ help: ## show this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Needed: Rust (rustup) with a C compiler, Node, make and git."
-	@echo "The interoperability and browser tests also need Go, Python 3.11 with venv and a Debian-like system;"
-	@echo "what is missing there is skipped loudly, and fails where CI is set."
+	@echo "Needed: Rust (rustup), a C compiler and make; to test also git."
+	@echo "The tests with Kafka clients of other languages need Go, Node with npm, Python 3.11 with venv and openssl, all of"
+	@echo "them packages of a Debian-like system; what is missing is skipped loudly, and fails where CI is set."
 	@echo
 	@echo "Options of run: DATA=dir CAPTURES=dir CAPTURES_AT=time LISTEN=host:port KAFKA=host:port SEED=n"
 	@echo "  make run CAPTURES=../captures CAPTURES_AT=2026-01-08T21:50:00Z"

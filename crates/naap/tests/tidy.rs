@@ -58,7 +58,7 @@ const PURE: &[(&str, &[&str])] = &[
             "zstd",
         ],
     ),
-    ("sla", &["hex", "memchr", "schemars", "serde", "serde_json", "sha2", "thiserror", "toml"]),
+    ("sla", &["memchr", "schemars", "serde", "serde_json", "thiserror", "toml"]),
 ];
 
 /// Lines of a file before its tests.
