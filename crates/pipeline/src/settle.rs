@@ -9,6 +9,7 @@ mod live;
 pub mod note;
 pub mod schedule;
 mod scribe;
+mod traces;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use events::batch::{Batch, MAX_EVENTS, Payload, Tail};
+use events::body::Body;
 use events::event::{Event, Network};
 use events::refusal::Refusal;
 use events::unit::{Millis, UnixMillis};
@@ -23,11 +24,11 @@ pub const MAX_SPAN: Millis = Millis(9 * 60_000);
 #[derive(Debug)]
 pub struct Sealer {
     bytes: usize,
+    /// When the waiting statements have to be sealed.
+    due: Option<UnixMillis>,
     epoch: u64,
     lines: Vec<Vec<u8>>,
     node: Node,
-    /// When the oldest waiting statement came.
-    since: Option<UnixMillis>,
     span: Millis,
     tail: Option<Tail>,
 }
@@ -40,10 +41,10 @@ impl Sealer {
         let node = node.clone();
         Self {
             bytes: 0,
+            due: None,
             epoch,
             lines: Vec::new(),
             node,
-            since: None,
             span: span.min(MAX_SPAN),
             tail: None,
         }
@@ -51,7 +52,7 @@ impl Sealer {
 
     /// When the waiting statements have to be sealed, if there are any.
     pub fn due(&self) -> Option<UnixMillis> {
-        self.since.map(|since| since.plus(self.span))
+        self.due
     }
 
     /// Takes a statement at true time `now`; gives the batch that it filled or found full, if there is one.
@@ -63,7 +64,10 @@ impl Sealer {
             if self.bytes + line.len() >= MAX_LINES_BYTES { self.seal(now)? } else { None };
         self.bytes += line.len() + 1;
         self.lines.push(line);
-        self.since.get_or_insert(now);
+        // A commitment binds from its sealing on, so it waits for nothing.
+        let is_binding = matches!(event.body, Body::ProbeCommitted(_));
+        let due = if is_binding { now } else { now.plus(self.span) };
+        self.due = Some(self.due.map_or(due, |known| known.min(due)));
         if filled.is_none() && self.lines.len() == MAX_EVENTS {
             return self.seal(now);
         }
@@ -89,7 +93,7 @@ impl Sealer {
         self.tail = Some(batch.tail());
         self.lines.clear();
         self.bytes = 0;
-        self.since = None;
+        self.due = None;
         Ok(Some(batch))
     }
 }

@@ -1,7 +1,8 @@
 //! The whole of one hour: from batches to a tally, the jobs behind it, and the root of the events it rests on.
 //!
-//! An hour rests on the events that count in it, the events of jobs that were open when it began, and the nearest
-//! mapping of each orchestrator it names. All of that, with the standing facts, can be exported and settled again.
+//! An hour rests on the events that count in it, the events of jobs that were open when it began, the nearest mapping of
+//! each orchestrator it names, and what testers said of its jobs before they began and after they ended. All of that,
+//! with the standing facts, can be exported and settled again.
 
 pub mod fact;
 mod input;
@@ -26,6 +27,7 @@ use crate::join::tenure::tenures;
 use crate::mapping::{Mappings, REACH};
 use crate::opened::{EVENT_AGE_MAX, Opened};
 use crate::policy::{IDLE_MAX, Observe};
+use crate::probes::Probes;
 use crate::tally::Tally;
 use crate::window::Hour;
 use fact::JobFact;
@@ -105,16 +107,18 @@ pub fn settle(
         near.iter().copied().filter(|batch| authority.hears(batch)).collect();
     let coverage = Coverage::of(proving.iter().copied());
     let mappings = Mappings::of(hour, batches.iter().copied(), authority);
+    let probes = Probes::of(hour, batches.iter().copied(), authority);
 
     let claims = admission.admitted.iter().copied();
-    let read = read_jobs(hour, hour.end(), claims, &mappings, &coverage, observe);
-    let said = admission.admitted.iter().chain(&read.ties);
+    let read = read_jobs(hour, hour.end(), claims, &mappings, &probes, &coverage, observe);
+    let said = admission.admitted.iter().chain(&read.ties).chain(&read.probes);
     let mut leaves: Vec<[u8; 88]> = said.clone().map(Admitted::leaf).collect();
     leaves.sort_unstable();
     leaves.dedup();
     let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
     used.extend(&admission.positions);
     used.extend(&read.weighed);
+    used.extend(read.probes.iter().map(|claim| claim.position));
     let far = batches
         .iter()
         .filter(|batch| !is_near(hour, batch.header.sealed_ms) && used.contains(&batch.position()));
@@ -155,6 +159,8 @@ pub struct Read<'a> {
     pub jobs: Vec<JobFact>,
     /// The jobs open at the hour's end.
     pub open: OpenJobs,
+    /// The commitments and reveals that name the jobs.
+    pub probes: Vec<Admitted<'a>>,
     /// The counts.
     pub tally: Tally,
     /// The mapping claims that held.
@@ -170,6 +176,7 @@ pub fn read_jobs<'a>(
     horizon: UnixMillis,
     claims: impl IntoIterator<Item = Admitted<'a>>,
     mappings: &Mappings<'a>,
+    probes: &Probes<'a>,
     coverage: &Coverage,
     observe: &Observe,
 ) -> Read<'a> {
@@ -178,7 +185,7 @@ pub fn read_jobs<'a>(
     claims.sort_unstable_by(|(job, one), (other_job, other)| {
         job.cmp(other_job).then_with(|| one.order().cmp(&other.order()))
     });
-    let mut reading = Reading::new(hour, horizon, observe, mappings);
+    let mut reading = Reading::new(hour, horizon, observe, mappings, probes);
     let mut open = OpenJobs::new();
     for claims in claims.chunk_by(|(one, _), (next, _)| one == next) {
         let Some((job_id, _)) = claims.first() else { continue };
@@ -190,6 +197,7 @@ pub fn read_jobs<'a>(
     Read {
         jobs: reading.jobs,
         open,
+        probes: reading.said_of_tests,
         tally: reading.tally,
         ties: reading.ties,
         weighed: mappings.positions(reading.weighed),

@@ -4,8 +4,8 @@
 //! never matter; nothing asks the time, touches a file, or remembers a call.
 //!
 //! Reading order: [`window`], [`trust`] and [`policy`] are the questions; [`opened`] and [`authority`] say whose word
-//! counts ([`admit`]); [`mapping`] and [`join`] turn words into jobs with tenures and obligations; [`tally`] counts
-//! them; [`hour`] is the whole of one hour; [`score`] and [`scorecard`] are the answer.
+//! counts ([`admit`]); [`mapping`], [`probes`] and [`join`] turn words into jobs with tenures and obligations;
+//! [`tally`] counts them; [`hour`] is the whole of one hour; [`score`] and [`scorecard`] are the answer.
 #![deny(clippy::float_arithmetic)]
 
 pub mod window;
@@ -19,6 +19,7 @@ pub mod opened;
 
 pub mod join;
 pub mod mapping;
+pub mod probes;
 
 pub mod histogram;
 pub mod tally;

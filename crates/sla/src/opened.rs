@@ -99,6 +99,9 @@ pub const RECORD_KINDS: &[Kind] =
 /// The kinds that tie addresses and URLs together: they count for 24 hours around.
 pub const TIE_KINDS: &[Kind] = &[Kind::CapabilityOffered];
 
+/// The kinds that make a job a test: they bear on hours up to a day later.
+pub const PROBE_KINDS: &[Kind] = &[Kind::ProbeCommitted, Kind::ProbeRevealed];
+
 /// When an event counts: at its own time if its batch was sealed near it, else when the batch was sealed.
 pub fn counted_ms(at_ms: UnixMillis, sealed_ms: UnixMillis) -> UnixMillis {
     let near = sealed_ms.minus(EVENT_AGE_MAX) <= at_ms && at_ms <= sealed_ms.plus(EVENT_LEAD_MAX);

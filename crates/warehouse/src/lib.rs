@@ -49,7 +49,8 @@ pub trait Reader: Send + Sync {
     /// The batches that hold delegations, revocations or rosters, by (`sealed_ms`, ordinal).
     fn record_batch_rows(&self, network: Network) -> Result<Vec<BatchRow>, Error>;
 
-    /// The batches sealed in the span that hold capability offers, by (`sealed_ms`, ordinal).
+    /// The batches sealed in the span that hold what hours around them lean on ([`BatchRow::has_mappings`]), by
+    /// (`sealed_ms`, ordinal).
     fn mapping_batch_rows(
         &self,
         network: Network,

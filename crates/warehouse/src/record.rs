@@ -17,7 +17,7 @@ use sla::window::Hour;
 pub struct BatchRow {
     /// How many events it holds.
     pub count: u16,
-    /// Whether it holds capability offers.
+    /// Whether it holds what hours around it lean on: capability offers, commitments and reveals of tests.
     pub has_mappings: bool,
     /// Whether it holds delegations, revocations or rosters.
     pub has_records: bool,

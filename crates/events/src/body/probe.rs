@@ -42,9 +42,21 @@ pub fn commitment(jobs: &[JobId], nonce: &Digest) -> Digest {
 }
 
 impl Revealed {
+    /// The most jobs one reveal may show.
+    pub const JOBS_MAX: usize = 256;
+
     /// Whether this opens the commitment that it names.
     pub fn opens(&self) -> bool {
         commitment(&self.jobs, &self.nonce) == self.commitment
+    }
+
+    /// Whether this is the answer to `committed`: the same binding, as many jobs as it bound, and a key that fits.
+    pub fn answers(&self, committed: &Committed) -> bool {
+        let jobs = self.jobs.len();
+        self.commitment == committed.commitment
+            && jobs <= Self::JOBS_MAX
+            && u32::try_from(jobs) == Ok(committed.jobs)
+            && self.opens()
     }
 }
 
@@ -66,4 +78,41 @@ pub struct Observed {
     pub scenario: Label,
     /// Whether the answer was right.
     pub success: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(jobs: &[JobId]) -> (Committed, Revealed) {
+        let nonce = Digest::of(&[b"nonce"]);
+        let commitment = commitment(jobs, &nonce);
+        let count = u32::try_from(jobs.len()).unwrap();
+        (Committed { commitment, jobs: count }, Revealed { commitment, jobs: jobs.to_vec(), nonce })
+    }
+
+    #[test]
+    fn a_reveal_answers_its_own_commitment_alone() {
+        let jobs = [JobId([1; 16]), JobId([2; 16])];
+        let (committed, revealed) = round(&jobs);
+        assert!(revealed.answers(&committed));
+        let turned = Revealed { jobs: jobs.iter().rev().copied().collect(), ..revealed.clone() };
+        assert!(turned.answers(&committed), "jobs are bound as a set");
+        let (other, _) = round(&jobs[..1]);
+        assert!(!revealed.answers(&other), "another binding");
+        assert!(!revealed.answers(&Committed { jobs: 1, ..committed.clone() }), "another count");
+        let key = Revealed { nonce: Digest::ZERO, ..revealed.clone() };
+        assert!(!key.answers(&committed), "another nonce");
+        let more = Revealed { jobs: vec![jobs[0], JobId([3; 16])], ..revealed };
+        assert!(!more.answers(&committed), "another job");
+    }
+
+    #[test]
+    fn nobody_binds_more_than_a_reveal_may_show() {
+        let jobs: Vec<JobId> = (0..=u8::MAX).map(|byte| JobId([byte; 16])).collect();
+        let (committed, revealed) = round(&jobs);
+        assert!(revealed.answers(&committed));
+        let (committed, revealed) = round(&[jobs, vec![JobId([7; 16])]].concat());
+        assert!(revealed.opens() && !revealed.answers(&committed));
+    }
 }

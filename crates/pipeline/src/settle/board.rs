@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use events::batch::Position;
-use events::event::Network;
+use events::event::{Network, Role};
 use events::identity::PublisherKey;
 use events::unit::{Millis, UnixMillis};
 use ledger::Ledger;
@@ -15,11 +15,13 @@ use sla::hour::OpenJobs;
 use sla::mapping::TieKey;
 use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
+use sla::probes::{CLOSES_AFTER, Trace};
 use sla::trust::TrustFile;
 use sla::window::Hour;
 use warehouse::record::Touch;
 
 use super::note::{Noted, open, spread};
+use super::traces::Traces;
 use crate::Error;
 
 /// How many ends of hours are kept at hand: more than can be settled and not yet written, so that what is not at hand
@@ -52,8 +54,10 @@ pub struct Board {
     records: BTreeMap<u64, Arc<Opened>>,
     /// Where each publisher ties each set of names together: when it counts, and which record holds it.
     ties: BTreeMap<TieKey, BTreeSet<(UnixMillis, u64)>>,
-    /// The days whose ties are known.
+    /// The days whose ties and traces are known.
     pub tie_days: BTreeSet<u64>,
+    /// Where testers bound and showed tests.
+    traces: Traces,
 }
 
 impl Board {
@@ -69,6 +73,7 @@ impl Board {
             records: BTreeMap::new(),
             ties: BTreeMap::new(),
             tie_days: BTreeSet::new(),
+            traces: Traces::default(),
         }
     }
 
@@ -78,7 +83,20 @@ impl Board {
         if let Some(records) = &noted.records {
             self.take_records(row.ordinal, Arc::clone(records));
         }
-        self.take_ties(row.ordinal, &noted.ties);
+        self.take_reaching(noted);
+    }
+
+    /// Takes what a batch says that hours around it may lean on, without touching an hour.
+    pub fn take_reaching(&mut self, noted: &Noted) {
+        let ordinal = noted.row.ordinal;
+        self.take_ties(ordinal, &noted.ties);
+        for (said_ms, trace) in &noted.traces {
+            let (Trace::Committed(tester, _) | Trace::Revealed(tester, ..)) = trace;
+            // Nobody else's can ever count, and whoever is not named here must not fill the memory.
+            if self.authority.trust().names(Role::Tester, *tester) {
+                self.traces.take((*said_ms, ordinal), trace);
+            }
+        }
     }
 
     /// Takes the events of a batch that say who may speak.
@@ -87,8 +105,7 @@ impl Board {
         self.authority_is_stale = true;
     }
 
-    /// Takes ties without touching an hour.
-    pub fn take_ties(&mut self, ordinal: u64, ties: &[(UnixMillis, TieKey)]) {
+    fn take_ties(&mut self, ordinal: u64, ties: &[(UnixMillis, TieKey)]) {
         for (counted_ms, names) in ties {
             match self.ties.get_mut(names) {
                 Some(known) => {
@@ -152,6 +169,16 @@ impl Board {
             ordinals.extend(ties.range(start..end).chain(around).map(|(_, ordinal)| *ordinal));
         }
         ordinals
+    }
+
+    /// The records that bind or show tests among the jobs of an hour, which `batches` tell of.
+    pub fn traces_for<'a>(
+        &self,
+        hour: Hour,
+        batches: impl Iterator<Item = &'a Opened>,
+    ) -> BTreeSet<u64> {
+        let told = batches.flat_map(Opened::readable);
+        self.traces.naming(hour, told.filter_map(|(_, event)| event.job_id))
     }
 
     /// The end of an hour, if it is among those settled last.
@@ -219,8 +246,9 @@ pub fn hours_near(sealed_ms: UnixMillis) -> BTreeSet<Hour> {
 
 /// The hours that a noted batch can change.
 ///
-/// A tie reaches a day to either side. Who may speak reaches as far as a delegation, back and forth; a fork reaches
-/// every later hour of its epoch, so it is treated alike. What does change shows at those hours' next points.
+/// A tie reaches a day to either side, what testers say a day forward and a quarter of an hour back. Who may speak
+/// reaches as far as a delegation, back and forth; a fork reaches every later hour of its epoch, so it is treated alike.
+/// What does change shows at those hours' next points.
 pub fn touches(noted: &Noted, is_fork: bool) -> Vec<Touch> {
     let (network, sealed_ms) = (noted.row.network, noted.row.sealed_ms);
     let around = |moment: UnixMillis, reach: Millis| {
@@ -234,13 +262,17 @@ pub fn touches(noted: &Noted, is_fork: bool) -> Vec<Touch> {
     let tied: BTreeSet<Hour> =
         noted.ties.iter().map(|(counted_ms, _)| Hour::of(*counted_ms)).collect();
     touches.extend(tied.into_iter().map(|hour| around(hour.start(), TIE_REACH)));
+    touches.extend(noted.traces.iter().map(|(said_ms, _)| {
+        let (first, last) = (said_ms.minus(CLOSES_AFTER), said_ms.plus(sla::probes::REACH));
+        Touch::Known(network, Hour::of(first)..=Hour::of(last))
+    }));
     touches
 }
 
 /// How far a tie reaches from the start of the hour it counts in.
 const TIE_REACH: Millis = Millis(sla::mapping::REACH.0 + events::unit::HOUR_MS);
 
-/// The days, counted from 1970, whose ties an hour may lean on.
+/// The days, counted from 1970, whose ties and traces an hour may lean on.
 pub fn tie_days(hour: Hour) -> std::ops::RangeInclusive<u64> {
     const DAY: Millis = Millis(24 * 3_600_000);
     let reach = sla::mapping::REACH;

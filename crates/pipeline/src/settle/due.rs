@@ -105,7 +105,9 @@ impl Settler {
         let carried = self.warehouse.batch_rows_at(network, &carried)?;
         ordinals.extend(carried.iter().map(|row| row.ordinal));
         let Some(board) = self.boards.get(&network) else { return Ok(None) };
-        let batches = board.open_all(&self.ledger, &ordinals, self.options.threads)?;
+        let mut batches = board.open_all(&self.ledger, &ordinals, self.options.threads)?;
+        let traces = board.traces_for(hour, batches.values().map(Arc::as_ref));
+        batches.extend(board.open_all(&self.ledger, &traces, self.options.threads)?);
         let ahead = next.map(|next| self.lacking_ahead(next, &batches)).transpose()?;
 
         let Some(board) = self.boards.get_mut(&network) else { return Ok(None) };
@@ -139,7 +141,7 @@ impl Settler {
 
     /// The records an hour rests on as far as they do not depend on the hour before it.
     fn ordinals_near(&mut self, network: Network, hour: Hour) -> Result<BTreeSet<u64>, Error> {
-        self.learn_ties(network, hour)?;
+        self.learn_around(network, hour)?;
         let span = hour.start().minus(IDLE_MAX)..=hour.end().plus(IDLE_MAX);
         let near = self.warehouse.batches_sealed(network, span)?;
         let ties = self.boards.get(&network).map(|board| board.ties_for(hour));
@@ -174,8 +176,8 @@ impl Settler {
         Ok(HourEnd { open: view.open, positions })
     }
 
-    /// Learns the ties around an hour that were noted before this settler began.
-    fn learn_ties(&mut self, network: Network, hour: Hour) -> Result<(), Error> {
+    /// Learns the ties and traces around an hour that were noted before this settler began.
+    fn learn_around(&mut self, network: Network, hour: Hour) -> Result<(), Error> {
         const DAY_MS: u64 = 24 * 3_600_000;
         for day in tie_days(hour) {
             let Some(board) = self.boards.get_mut(&network) else { return Ok(()) };
@@ -187,7 +189,7 @@ impl Settler {
             for row in rows.iter().filter(|row| row.ordinal < self.began) {
                 let Some(entry) = self.ledger.get(row.ordinal)? else { continue };
                 let noted = note(row.ordinal, &entry, Care { opens: false, verifies: false })?;
-                board.take_ties(row.ordinal, &noted.ties);
+                board.take_reaching(&noted);
             }
         }
         Ok(())

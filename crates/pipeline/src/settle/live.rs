@@ -16,6 +16,7 @@ use sla::join::coverage::Coverage;
 use sla::mapping::{Mappings, TieKey, tie_key};
 use sla::opened::Opened;
 use sla::policy::Policy;
+use sla::probes::{Probes, Trace, trace};
 use sla::score::score_hour;
 use sla::window::Hour;
 use warehouse::Warehouse;
@@ -43,6 +44,8 @@ struct OpenHour {
     fresh: BTreeSet<JobId>,
     /// Where the claims about each job stand in `batches`.
     jobs: BTreeMap<JobId, BTreeSet<usize>>,
+    /// Which of `batches` bind or show tests.
+    traces: Vec<usize>,
     scored_ms: UnixMillis,
     /// Whether anything came since the last provisional scorecard.
     is_touched: bool,
@@ -61,8 +64,19 @@ pub(super) struct Live {
 
 impl OpenHour {
     fn new() -> Self {
-        let (batches, fresh, jobs) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
-        Self { batches, fresh, jobs, scored_ms: UnixMillis(0), is_touched: false }
+        Self {
+            batches: Vec::new(),
+            fresh: BTreeSet::new(),
+            jobs: BTreeMap::new(),
+            traces: Vec::new(),
+            scored_ms: UnixMillis(0),
+            is_touched: false,
+        }
+    }
+
+    /// The batches that bind or show tests.
+    fn traced(&self) -> impl Iterator<Item = &Opened> {
+        self.traces.iter().filter_map(|at| self.batches.get(*at)).map(Arc::as_ref)
     }
 }
 
@@ -81,12 +95,18 @@ impl Live {
     /// Takes a batch into the hours it tells of, as long as they are not over.
     pub(super) fn take(&mut self, network: Network, batch: &Arc<Opened>, now: UnixMillis) {
         let mut told: BTreeMap<Hour, BTreeSet<JobId>> = BTreeMap::new();
+        let (mut is_traced, mut shown) = (false, Vec::new());
         for (opened, event) in batch.readable() {
             if let Some(names) = tie_key(batch.header.key, event) {
                 self.ties.insert((network, names), Arc::clone(batch));
             }
             let jobs = told.entry(Hour::of(opened.counted_ms)).or_default();
             jobs.extend(event.job_id);
+            let said = trace(event);
+            is_traced |= said.is_some();
+            if let Some(Trace::Revealed(.., jobs)) = said {
+                shown.extend(jobs);
+            }
         }
         for (hour, jobs) in told.into_iter().filter(|(hour, _)| !is_over(*hour, now)) {
             if !self.has_room_for(hour) {
@@ -95,12 +115,22 @@ impl Live {
             let open = self.hours.entry((network, hour)).or_insert_with(OpenHour::new);
             let at = open.batches.len();
             open.batches.push(Arc::clone(batch));
+            open.traces.extend(is_traced.then_some(at));
             open.is_touched = true;
             for job_id in jobs {
                 open.jobs.entry(job_id).or_default().insert(at);
                 open.fresh.insert(job_id);
             }
             self.events += batch.events.len();
+        }
+        self.show_again(network, &shown);
+    }
+
+    /// Has jobs shown again that turn out to be tests.
+    fn show_again(&mut self, network: Network, jobs: &[JobId]) {
+        for (_, open) in self.hours.iter_mut().filter(|((of, _), _)| *of == network) {
+            let known = jobs.iter().filter(|job_id| open.jobs.contains_key(job_id));
+            open.fresh.extend(known);
         }
     }
 
@@ -197,6 +227,9 @@ impl Live {
         let tied =
             self.ties.iter().filter(|((of, _), _)| *of == network).map(|(_, batch)| batch.as_ref());
         let mappings = Mappings::of(hour, tied, authority);
+        let after = self.hours.get(&(network, hour.next()));
+        let traced = around.iter().copied().chain(after).flat_map(OpenHour::traced);
+        let probes = Probes::of(hour, traced, authority);
         let now_here = claims.iter().filter(|claim| hour.holds(claim.counted_ms));
         let here: BTreeSet<JobId> = now_here.filter_map(|claim| claim.event.job_id).collect();
         let of_here =
@@ -206,6 +239,7 @@ impl Live {
             now,
             claims.into_iter().filter(of_here),
             &mappings,
+            &probes,
             &coverage,
             &policy.observe,
         );

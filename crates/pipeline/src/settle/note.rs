@@ -9,7 +9,8 @@ use events::unit::UnixMillis;
 use events::wire::Frame;
 use ledger::Entry;
 use sla::mapping::{TieKey, tie_key};
-use sla::opened::{Opened, RECORD_KINDS, TIE_KINDS};
+use sla::opened::{Opened, PROBE_KINDS, RECORD_KINDS, TIE_KINDS};
+use sla::probes::{Trace, said_ms, trace};
 use warehouse::record::BatchRow;
 
 use crate::Error;
@@ -47,6 +48,8 @@ pub struct Noted {
     pub row: BatchRow,
     /// The names its events tie together, and when each counts.
     pub ties: Vec<(UnixMillis, TieKey)>,
+    /// What its events bind or show of tests, and when each stands.
+    pub traces: Vec<(UnixMillis, Trace)>,
 }
 
 /// Reads one record of the ledger.
@@ -58,11 +61,16 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
         frame.verify().map_err(unreadable)?;
     }
     let batch = if care.verifies { frame.open() } else { frame.inflate() }.map_err(unreadable)?;
-    let mut part = Opened::part_of(&batch, &[RECORD_KINDS, TIE_KINDS].concat());
+    let mut part = Opened::part_of(&batch, &[RECORD_KINDS, TIE_KINDS, PROBE_KINDS].concat());
     let ties = part.readable().filter_map(|(opened, event)| {
         tie_key(batch.header.key, event).map(|names| (opened.counted_ms, names))
     });
     let ties: Vec<_> = ties.collect();
+    let sealed_ms = batch.header.sealed_ms;
+    let traces = part.readable().filter_map(|(opened, event)| {
+        trace(event).map(|trace| (said_ms(opened.counted_ms, sealed_ms), trace))
+    });
+    let traces: Vec<_> = traces.collect();
     let first = batch.payload.events().next().and_then(|bytes| Event::decode(bytes).ok());
     part.events.retain(|opened| opened.event.as_ref().is_ok_and(is_record));
     let (hash, has_records) = (part.hash, !part.events.is_empty());
@@ -76,16 +84,17 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
         records: has_records.then(|| Arc::new(part)),
         row: BatchRow {
             count: batch.header.count,
-            has_mappings: !ties.is_empty(),
+            has_mappings: !ties.is_empty() || !traces.is_empty(),
             has_records,
             hash,
             network: batch.header.network,
             ordinal,
             position: batch.header.position(),
             received_ms: entry.received_ms,
-            sealed_ms: batch.header.sealed_ms,
+            sealed_ms,
         },
         ties,
+        traces,
     })
 }
 

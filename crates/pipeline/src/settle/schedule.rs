@@ -9,7 +9,7 @@ use warehouse::record::Touch;
 
 /// How long after an hour's end its revisions may be made: 15 minutes, 2 hours, 24 hours, 7 days.
 pub const POINTS: [Millis; 4] = [
-    Millis(15 * 60_000),
+    sla::probes::CLOSES_AFTER,
     Millis(2 * 3_600_000),
     Millis(24 * 3_600_000),
     Millis(7 * 24 * 3_600_000),

@@ -3,6 +3,7 @@
 
 mod door;
 mod laws;
+mod probes;
 mod repairs;
 mod revisions;
 mod support;

@@ -5,12 +5,10 @@
 use std::sync::Arc;
 
 use events::body::Body;
-use events::body::probe::{Committed, Observed, Revealed};
+use events::body::probe::{Committed, Observed, Revealed, commitment};
 use events::body::{self, Reason};
 use events::event::{Origin, Workload};
-use events::identity::{Digest, JobId};
 use events::unit::{HOUR_MS, Millis};
-use serde::Serialize;
 
 use super::Job;
 use super::agenda::Task;
@@ -32,20 +30,6 @@ const REVEAL_AFTER_MS: u64 = 4 * MINUTE_MS;
 /// The latest minute of an hour at which a round may begin, so that its reveal falls into the same hour.
 const LAST_BEGIN_MS: u64 = HOUR_MS - REVEAL_AFTER_MS - 2 * MINUTE_MS;
 
-/// What a commitment is the SHA-256 of, in canonical form: members stand in the order of their names.
-#[derive(Serialize)]
-struct Bound<'a> {
-    jobs: &'a [JobId],
-    nonce: Digest,
-}
-
-/// The binding to these jobs, which are sorted, under this nonce.
-pub(crate) fn commitment(jobs: &[JobId], nonce: Digest) -> Digest {
-    let bytes =
-        serde_json::to_vec(&Bound { jobs, nonce }).expect("two lists of hex digits serialise");
-    Digest::of(&[&bytes])
-}
-
 /// Plans a round of a tester: says the commitment and gives the jobs, each with its wait.
 pub(crate) fn round(stage: &mut Stage, tester: usize) -> Vec<(Job, u64)> {
     let into_hour = stage.now % HOUR_MS;
@@ -66,7 +50,9 @@ pub(crate) fn round(stage: &mut Stage, tester: usize) -> Vec<(Job, u64)> {
         if stage.chance.below(3) == 0 || share(&stage.options, workload) == 0 {
             continue;
         }
-        let begin = stage.chance.between(10_000, 60_000);
+        // By no clock may a test begin before it is bound.
+        let apart = 2 * stage.options.skew_max_ms;
+        let begin = apart + stage.chance.between(10_000, 60_000);
         if workload == Workload::LiveVideo {
             let length = stage.chance.between(40_000, 90_000);
             let Some(live) = Live::new(stage, gateway, length, probe) else { continue };
@@ -83,7 +69,7 @@ pub(crate) fn round(stage: &mut Stage, tester: usize) -> Vec<(Job, u64)> {
     }
     names.sort_unstable();
     let nonce = stage.chance.digest();
-    let commitment = commitment(&names, nonce);
+    let commitment = commitment(&names, &nonce);
     let count = u32::try_from(names.len()).unwrap_or(0);
     stage.say(tester, topic(), Body::ProbeCommitted(Committed { commitment, jobs: count }));
     let revealed = Revealed { commitment, jobs: names, nonce };

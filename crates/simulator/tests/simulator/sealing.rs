@@ -54,6 +54,51 @@ fn sealed_batches_verify_link_and_fit() {
 }
 
 #[test]
+fn a_commitment_is_sealed_before_any_clock_shows_the_test() {
+    let options = Options { faults: Faults::FREQUENT, ..Options::small() };
+    let mut world = World::new(17, options.clone(), START);
+    // As long a wait as there is: what a round binds must not wait with the rest.
+    let mut sealers = Sealers::new(world.cast(), 1, simulator::sealer::MAX_SPAN);
+    let cast = std::sync::Arc::clone(world.cast());
+    let mut bound: BTreeMap<Digest, UnixMillis> = BTreeMap::new();
+    let mut begun: BTreeMap<events::identity::JobId, UnixMillis> = BTreeMap::new();
+    let mut shown = Vec::new();
+    for saying in span(&mut world, 3 * HOUR_MS) {
+        let mut sealed = sealers.ripe(saying.at_ms).unwrap();
+        if let What::Event(event) = &saying.what {
+            sealed.extend(sealers.push(&cast, saying.speaker, saying.at_ms, event).unwrap());
+            if let Some(job) = event.job_id {
+                let slowest = event.at_ms.minus(Millis(options.skew_max_ms));
+                begun.entry(job).or_insert(slowest);
+            }
+        }
+        for batch in &sealed {
+            for line in batch.payload.events() {
+                match events::event::Event::decode(line).unwrap().body {
+                    Body::ProbeCommitted(said) => {
+                        bound.insert(said.commitment, batch.header.sealed_ms);
+                    }
+                    Body::ProbeRevealed(said) => shown.push((said, batch.header.sealed_ms)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    let mut tests = 0;
+    for (revealed, sealed_ms) in shown {
+        // Now and then a commitment is lost.
+        let Some(bound_ms) = bound.get(&revealed.commitment) else { continue };
+        assert!(revealed.opens());
+        for first_ms in revealed.jobs.iter().filter_map(|job| begun.get(job)) {
+            assert!(bound_ms < first_ms);
+            assert!(sealed_ms.0 < (first_ms.0 / HOUR_MS + 1) * HOUR_MS + 900_000);
+            tests += 1;
+        }
+    }
+    assert!(tests > 50, "{tests}");
+}
+
+#[test]
 fn the_controller_says_who_may_speak() {
     let mut world = World::new(13, Options::small(), START);
     let said: Vec<Saying> = world.by_ref().take(200).collect();

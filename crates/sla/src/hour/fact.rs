@@ -47,7 +47,7 @@ pub struct JobFact {
     pub job_id: JobId,
     /// When its last claim counts.
     pub last_ms: UnixMillis,
-    /// Whether it was wanted or a test.
+    /// Whether it was wanted or a test; a test if any telling of it is of one.
     pub origin: Origin,
     /// Where it was asked for.
     pub region: Option<Region>,
@@ -95,6 +95,7 @@ pub struct TenureFact {
 impl JobFact {
     /// Adds another piece of the same job.
     pub(super) fn append(&mut self, other: Self) {
+        self.origin = self.origin.max(other.origin);
         self.requested_ms = self.requested_ms.or(other.requested_ms);
         self.state = other.state;
         self.tenures.extend(other.tenures);

@@ -18,6 +18,7 @@ use crate::join::story::{Side, is_telling};
 use crate::join::tenure::Tenure;
 use crate::mapping::Mappings;
 use crate::policy::{Class, Observe};
+use crate::probes::Probes;
 use crate::tally::{Cell, CellKey, DemandKey, Outcome, Subject, Tally, WorkClass, add};
 use crate::window::Hour;
 
@@ -32,6 +33,9 @@ pub struct Reading<'a, 'b> {
     mappings: &'b Mappings<'a>,
     /// What is measured.
     pub observe: &'b Observe,
+    probes: &'b Probes<'a>,
+    /// The commitments and reveals that name the jobs.
+    pub said_of_tests: Vec<Admitted<'a>>,
     /// The counts.
     pub tally: Tally,
     /// The mapping claims that held.
@@ -57,6 +61,7 @@ impl<'a, 'b> Reading<'a, 'b> {
         horizon: UnixMillis,
         observe: &'b Observe,
         mappings: &'b Mappings<'a>,
+        probes: &'b Probes<'a>,
     ) -> Self {
         Self {
             horizon: horizon.min(hour.end()),
@@ -64,6 +69,8 @@ impl<'a, 'b> Reading<'a, 'b> {
             jobs: Vec::new(),
             mappings,
             observe,
+            probes,
+            said_of_tests: Vec::new(),
             tally: Tally::default(),
             ties: Vec::new(),
             weighed: BTreeSet::new(),
@@ -89,7 +96,7 @@ impl<'a, 'b> Reading<'a, 'b> {
         episode: &Episode<'a>,
         judged: Vec<Judged>,
     ) {
-        let about = About::of(workload, episode);
+        let about = About::of(workload, episode, self.origin(job_id, episode));
         self.count_demand(&about, episode, &judged);
         let mut tenures = Vec::with_capacity(judged.len());
         for Judged { operator, owed, tenure } in judged {
@@ -119,8 +126,16 @@ impl<'a, 'b> Reading<'a, 'b> {
         }
     }
 
+    /// Whether a telling is of a test: each teller's words are held against the commitment, so that nobody takes
+    /// another's test away by claiming to have known of it.
+    fn origin(&self, job_id: JobId, episode: &Episode<'_>) -> Origin {
+        let told_ms = episode.told().next().map_or(episode.first_ms(), |claim| claim.counted_ms);
+        if self.probes.has(job_id, told_ms) { Origin::Probe } else { Origin::Organic }
+    }
+
     /// Ends the reading of a job: everything that was said of it, whoever told its story.
     pub fn close(&mut self, job_id: JobId, claims: &[Admitted<'a>]) {
+        self.said_of_tests.extend(self.probes.about(job_id));
         let Some(fact) = self.jobs.last_mut().filter(|last| last.job_id == job_id) else { return };
         let batches: BTreeSet<Position> = claims.iter().map(|claim| claim.position).collect();
         let reporters: BTreeSet<Address> =
@@ -235,7 +250,7 @@ struct About {
 }
 
 impl About {
-    fn of(workload: Workload, episode: &Episode<'_>) -> Self {
+    fn of(workload: Workload, episode: &Episode<'_>, origin: Origin) -> Self {
         fn known<'a, T: Clone + 'a>(
             episode: &'a Episode<'_>,
             pick: impl Fn(&'a Event) -> Option<&'a T>,
@@ -258,7 +273,7 @@ impl About {
             },
             collected: episode.teller.is_some_and(|teller| teller.role == Role::Collector),
             node: spoke,
-            origin: if testers.is_empty() { Origin::Organic } else { Origin::Probe },
+            origin,
             region: known(episode, |event| event.region.as_ref()),
             requested_ms: requested.map(|claim| claim.counted_ms),
             sources: testers.into_iter().chain(teller).collect(),

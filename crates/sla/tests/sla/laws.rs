@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use events::body::Kind;
-use events::event::Workload;
-use events::identity::JobId;
+use events::body::probe::Revealed;
+use events::body::{Body, Kind};
+use events::event::{Origin, Role, Workload};
+use events::identity::{Digest, JobId};
 use events::unit::{Ppm, UnixMillis};
 use proptest::prelude::*;
 use sla::admit::{Admitted, admit};
@@ -14,6 +15,7 @@ use sla::join::coverage::Coverage;
 use sla::mapping::Mappings;
 use sla::opened::Opened;
 use sla::policy::Policy;
+use sla::probes::{CLOSES_AFTER, Probes};
 use sla::scorecard::canonical_bytes;
 use sla::tally::{Obligation, Outcome, Tally};
 use sla::window::Hour;
@@ -220,6 +222,57 @@ proptest! {
     }
 
     #[test]
+    fn a_test_was_bound_before_it_was_told_and_shown_before_the_hour_closed(knobs in knobs()) {
+        let world = World::new(knobs);
+        let authority = Authority::of(&world.trust, &world.batches);
+        each_hour(&world, |question, settled| {
+            let (hour, trust) = (question.hour, question.trust);
+            let claims = admit(&authority, &world.batches, |_, _| true).admitted;
+            let by_tester = |claim: &&Admitted<'_>| {
+                claim.event.role == Role::Tester && trust.names(Role::Tester, claim.event.reporter)
+            };
+            let said: Vec<&Admitted<'_>> = claims.iter().filter(by_tester).collect();
+            for fact in settled.jobs.iter().filter(|fact| fact.origin == Origin::Probe) {
+                let told = claims.iter().filter(|claim| claim.event.job_id == Some(fact.job_id));
+                let last_ms = told.map(|claim| claim.counted_ms).max().unwrap();
+                let bound_before = |tester, shown: &Revealed| said.iter().any(|claim| {
+                    matches!(&claim.event.body, Body::ProbeCommitted(bound) if shown.answers(bound))
+                        && claim.event.reporter == tester
+                        && claim.sealed_ms < last_ms
+                });
+                assert!(said.iter().any(|claim| match &claim.event.body {
+                    Body::ProbeRevealed(shown) => {
+                        shown.jobs.contains(&fact.job_id)
+                            && claim.sealed_ms < hour.end().plus(CLOSES_AFTER)
+                            && bound_before(claim.event.reporter, shown)
+                    }
+                    _ => false,
+                }));
+            }
+        });
+    }
+
+    #[test]
+    fn being_a_test_changes_no_result(knobs in knobs()) {
+        let world = World::new(knobs);
+        let mut unbound = World::new(knobs);
+        for batch in &mut unbound.batches {
+            for event in batch.events.iter_mut().filter_map(|opened| opened.event.as_mut().ok()) {
+                if let Body::ProbeRevealed(shown) = &mut event.body {
+                    shown.nonce = Digest([9; 32]);
+                }
+            }
+        }
+        let mut results = Vec::new();
+        each_hour(&world, |question, settled| results.push(question.score(settled).results));
+        let mut all = results.into_iter();
+        each_hour(&unbound, |question, settled| {
+            assert!(settled.jobs.iter().all(|fact| fact.origin == Origin::Organic));
+            assert_eq!(Some(question.score(settled).results), all.next());
+        });
+    }
+
+    #[test]
     fn merging_has_no_order(seeds: [u64; 3]) {
         let tallies = seeds.map(|seed| {
             let world = World::new(Knobs { seed, jobs: 4, faults: 50, is_crowded: true });
@@ -283,5 +336,6 @@ fn part_tally(
     );
     let mappings = Mappings::of(hour, &world.batches, authority);
     let claims = claims.admitted.into_iter().filter(is_wanted);
-    read_jobs(hour, hour.end(), claims, &mappings, &coverage, &policy.observe).tally
+    let probes = Probes::of(hour, &world.batches, authority);
+    read_jobs(hour, hour.end(), claims, &mappings, &probes, &coverage, &policy.observe).tally
 }

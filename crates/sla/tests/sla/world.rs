@@ -9,6 +9,9 @@ mod chance;
 #[path = "world/plot.rs"]
 mod plot;
 
+#[path = "world/rounds.rs"]
+mod rounds;
+
 use std::collections::BTreeMap;
 
 use events::batch::Batch;
@@ -106,6 +109,8 @@ impl World {
         for job in 0..knobs.jobs {
             said.extend(plot::job(&mut chance, &people, job, knobs.is_crowded));
         }
+        let rounds = rounds::rounds(&mut chance, &people, &said);
+        said.extend(rounds);
         said.extend(beats(&mut chance, &people));
         let said = spoil(&mut chance, said, knobs.faults);
         let sent = seal(&mut chance, &people, said, knobs.faults);

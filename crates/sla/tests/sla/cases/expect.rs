@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
+use events::event::Origin;
 use events::identity::{Address, JobId};
 use serde::Deserialize;
 use sla::hour::fact::{JobFact, TenureFact};
@@ -86,13 +87,14 @@ struct Refused {
     count: u64,
 }
 
-/// Demand in an hour, summed over everything a reporter told.
+/// Demand in an hour, summed over everything a reporter told; of one origin where it is named.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     by: String,
     hour: Option<Hour>,
     jobs: u64,
+    origin: Option<Origin>,
     served_ms: u64,
     unserved: u64,
 }
@@ -256,7 +258,9 @@ impl Differences<'_> {
             let hour = asked.hour.unwrap_or(self.last());
             let reporter = self.script.person(&asked.by).address;
             let rows = &self.played[&hour].settled.tally.demand;
-            let theirs = rows.iter().filter(|(key, _)| key.reporter == reporter);
+            let is_asked = |of| asked.origin.is_none_or(|origin| origin == of);
+            let theirs =
+                rows.iter().filter(|(key, _)| key.reporter == reporter && is_asked(key.origin));
             let found = theirs.fold((0, 0, 0), |sum, (_, demand)| {
                 (sum.0 + demand.jobs, sum.1 + demand.served_ms, sum.2 + demand.unserved)
             });

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use events::body::Body;
 use events::body::Orchestrator;
+use events::body::probe::commitment;
 use events::event::{Role, Workload};
-use events::identity::JobId;
+use events::identity::{Digest, JobId};
 use events::unit::{Millis, UnixMillis};
 use events::{canonical, job};
 use serde::Deserialize;
@@ -190,7 +191,7 @@ impl Script {
     }
 
     /// Puts names in: `seen:x` is how a gateway sees the orchestrator x, `named:x` all its names, `address:x` and
-    /// `job:x` what they say.
+    /// `job:x` what they say, `nonce:x` a secret made from x, and `bound:x:a,b` what binds the jobs a and b under it.
     fn fill(&self, value: &mut Value) {
         let orchestrator = |seen: Orchestrator| json!(seen);
         match value {
@@ -203,6 +204,13 @@ impl Script {
                     Some(("address", name)) => json!(self.person(name).address),
                     Some(("signer", name)) => json!(self.person(name).signer),
                     Some(("job", name)) => json!(self.job(name)),
+                    Some(("nonce", secret)) => json!(nonce(secret)),
+                    Some(("bound", rest)) => {
+                        let (secret, names) = rest.split_once(':').unwrap();
+                        let jobs: Vec<JobId> =
+                            names.split(',').map(|name| self.job(name)).collect();
+                        json!(commitment(&jobs, &nonce(secret)))
+                    }
                     _ => return,
                 };
                 *value = filled;
@@ -210,6 +218,11 @@ impl Script {
             _ => {}
         }
     }
+}
+
+/// The secret of a round of tests.
+fn nonce(secret: &str) -> Digest {
+    Digest::of(&[secret.as_bytes()])
 }
 
 impl Play {
