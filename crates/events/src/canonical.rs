@@ -4,6 +4,8 @@
 //! integers within ±(2^53 - 1), and there is no white space. [`check`] decides whether bytes already are in that form,
 //! which is what a signature covers; [`write()`] brings a value into it. Nothing here repairs bytes.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::refusal::{Defect, Refusal};
@@ -60,11 +62,40 @@ pub fn check(bytes: &[u8]) -> Result<(), Refusal> {
 
 /// The text of bytes that are one canonical JSON value.
 pub fn checked(bytes: &[u8]) -> Result<&str, Refusal> {
+    members(bytes, |_, _| {})
+}
+
+/// The text of bytes that are one canonical JSON value. If that is an object, `member` is shown each name in it and the
+/// text of its value, in order.
+pub fn members<'a>(
+    bytes: &'a [u8],
+    mut member: impl FnMut(&'a str, &'a str),
+) -> Result<&'a str, Refusal> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| not_canonical(error.valid_up_to(), "not UTF-8"))?;
     let mut scanner = Scanner { bytes, at: 0 };
-    scanner.value(0)?;
+    let between = |from, to| text.get(from..to).unwrap_or_default();
+    if scanner.peek() == Some(b'{') {
+        scanner.object(0, |name, value| {
+            member(between(name.start, name.end), between(value.start, value.end))
+        })?;
+    } else {
+        scanner.value(0)?;
+    }
     if scanner.at == bytes.len() { Ok(text) } else { Err(scanner.wrong("bytes after the value")) }
+}
+
+/// Brings JSON into canonical form that lacks nothing of it but the order of its members. It must come from a writer:
+/// a comma too many or a name that stands twice is not found.
+pub fn sort(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut sorter =
+        Sorter { out: Vec::with_capacity(bytes.len()), scanner: Scanner { bytes, at: 0 } };
+    sorter.value(0)?;
+    if sorter.scanner.at == bytes.len() {
+        Ok(sorter.out)
+    } else {
+        Err(sorter.scanner.wrong("bytes after the value"))
+    }
 }
 
 fn not_canonical(at: usize, why: &str) -> Refusal {
@@ -103,7 +134,7 @@ impl<'a> Scanner<'a> {
             return Err(self.wrong("nested too deep"));
         }
         match self.peek() {
-            Some(b'{') => self.object(depth),
+            Some(b'{') => self.object(depth, |_, _| {}),
             Some(b'[') => self.array(depth),
             Some(b'"') => self.string(),
             Some(b't') => self.word("true"),
@@ -113,7 +144,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<(), Refusal> {
+    /// Walks an object; `member` is shown where each name, without its quotes, and each value stands.
+    fn object(
+        &mut self,
+        depth: usize,
+        mut member: impl FnMut(Range<usize>, Range<usize>),
+    ) -> Result<(), Refusal> {
         self.take(b'{')?;
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -121,25 +157,38 @@ impl<'a> Scanner<'a> {
         }
         let mut last: Option<&'a [u8]> = None;
         loop {
-            let start = self.at;
-            self.string()?;
-            let name = self.bytes.get(start..self.at).unwrap_or_default();
-            if !name.is_ascii() || name.contains(&b'\\') {
-                return Err(self.wrong("a member name outside plain ASCII"));
-            }
-            // Names are compared without their quotes: a closing quote would sort a prefix after its extension.
-            let name = name.get(1..name.len().saturating_sub(1)).unwrap_or_default();
+            let start = self.at + 1;
+            let name = self.name()?;
+            let place = start..self.at - 1;
             if last.is_some_and(|last| last >= name) {
                 return Err(self.wrong("a member out of order or repeated"));
             }
             last = Some(name);
             self.take(b':')?;
+            let value = self.at;
             self.value(depth + 1)?;
+            member(place, value..self.at);
             match self.peek() {
                 Some(b',') => self.at += 1,
                 _ => return self.take(b'}'),
             }
         }
+    }
+
+    /// The name of a member without its quotes: a closing quote would sort a prefix after its extension.
+    fn name(&mut self) -> Result<&'a [u8], Refusal> {
+        let start = self.at + 1;
+        self.string()?;
+        let name = self.bytes.get(start..self.at - 1).unwrap_or_default();
+        if !name.is_ascii() || name.contains(&b'\\') {
+            return Err(self.wrong("a member name outside plain ASCII"));
+        }
+        Ok(name)
+    }
+
+    /// What was walked over since `start`.
+    fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Refusal> {
@@ -222,6 +271,71 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Copies what a scanner walks over, the members of each object in order.
+struct Sorter<'a> {
+    out: Vec<u8>,
+    scanner: Scanner<'a>,
+}
+
+impl Sorter<'_> {
+    fn value(&mut self, depth: usize) -> Result<(), Refusal> {
+        match self.scanner.peek() {
+            Some(b'{') if depth <= MAX_DEPTH => self.object(depth),
+            Some(b'[') if depth <= MAX_DEPTH => self.array(depth),
+            _ => {
+                let start = self.scanner.at;
+                self.scanner.value(depth)?;
+                self.out.extend_from_slice(self.scanner.since(start));
+                Ok(())
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<(), Refusal> {
+        self.scanner.take(b'{')?;
+        let base = self.out.len();
+        let mut members = Vec::new();
+        while self.scanner.peek() == Some(b'"') {
+            let (name, from) = (self.scanner.name()?, self.out.len() - base);
+            self.scanner.take(b':')?;
+            self.value(depth + 1)?;
+            members.push((name, from..self.out.len() - base));
+            if self.scanner.peek() == Some(b',') {
+                self.scanner.at += 1;
+            }
+        }
+        self.scanner.take(b'}')?;
+        let values = self.out.split_off(base);
+        members.sort_unstable_by_key(|(name, _)| *name);
+        self.out.push(b'{');
+        for (index, (name, value)) in members.into_iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            self.out.push(b'"');
+            self.out.extend_from_slice(name);
+            self.out.extend_from_slice(b"\":");
+            self.out.extend_from_slice(values.get(value).unwrap_or_default());
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), Refusal> {
+        self.scanner.take(b'[')?;
+        self.out.push(b'[');
+        while self.scanner.peek().is_some_and(|byte| byte != b']') {
+            self.value(depth + 1)?;
+            if self.scanner.peek() == Some(b',') {
+                self.scanner.at += 1;
+                self.out.push(b',');
+            }
+        }
+        self.out.push(b']');
+        self.scanner.take(b']')
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +383,16 @@ mod tests {
             assert!(check(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(check(b"\"\xff\"").is_err());
+    }
+
+    #[test]
+    fn sorting_gives_what_writing_gives() {
+        let text = r#"{"b":[{"z":1,"a":"\"x"},[]],"ab":{},"a":{"10":1,"9":2},"":null}"#;
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(sort(text.as_bytes()).unwrap(), write(&value).unwrap());
+        for bad in [r#"{"b":1.0}"#, "[1,2", r#"{"a":1}}"#, r#"{"a" :1}"#, "[1 ]"] {
+            assert!(sort(bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 
     #[test]

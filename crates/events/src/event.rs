@@ -3,13 +3,12 @@
 //! Struct fields stand in the order of their JSON names, so that serialising gives canonical bytes without sorting; a
 //! law in the tests holds that. Reading goes through [`Event::decode`], which never repairs.
 
+use serde::de::value::BorrowedStrDeserializer;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::body::{Body, Kind};
 use crate::canonical;
 use crate::identity::{Address, EventId, GatewayName, JobId, Model, NodeId, Pipeline, Region};
-use crate::object::Object;
 use crate::refusal::{Defect, Refusal};
 use crate::unit::UnixMillis;
 
@@ -173,27 +172,25 @@ pub struct Event {
     pub workload: Option<Workload>,
 }
 
-/// The event as it stands in JSON, its data still bytes.
-#[derive(Deserialize)]
+/// The members of an event that this version knows, each as its JSON text.
+#[derive(Default)]
 struct Incoming<'a> {
-    at_ms: UnixMillis,
-    #[serde(borrow)]
-    data: &'a RawValue,
-    gateway: Option<GatewayName>,
-    id: EventId,
-    job_id: Option<JobId>,
-    #[serde(borrow)]
-    kind: std::borrow::Cow<'a, str>,
-    model: Option<Model>,
-    network: Network,
-    node: NodeId,
-    origin: Option<Origin>,
-    pipeline: Option<Pipeline>,
-    region: Option<Region>,
-    reporter: Address,
-    role: Role,
-    schema: u16,
-    workload: Option<Workload>,
+    at_ms: Option<&'a str>,
+    data: Option<&'a str>,
+    gateway: Option<&'a str>,
+    id: Option<&'a str>,
+    job_id: Option<&'a str>,
+    kind: Option<&'a str>,
+    model: Option<&'a str>,
+    network: Option<&'a str>,
+    node: Option<&'a str>,
+    origin: Option<&'a str>,
+    pipeline: Option<&'a str>,
+    region: Option<&'a str>,
+    reporter: Option<&'a str>,
+    role: Option<&'a str>,
+    schema: Option<&'a str>,
+    workload: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -245,18 +242,12 @@ impl Event {
         if bytes.len() > MAX_EVENT_BYTES {
             return Err(too_large(bytes.len()));
         }
-        let text = canonical::checked(bytes)?;
-        let malformed = |error| Refusal::new(Defect::EventMalformed, error);
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let incoming = Incoming::deserialize(Object(&mut reader)).map_err(malformed)?;
-        if incoming.schema != SCHEMA {
-            return Err(Refusal::new(
-                Defect::EventMalformed,
-                format_args!("schema {}", incoming.schema),
-            ));
+        let mut incoming = Incoming::default();
+        let text = canonical::members(bytes, |name, value| incoming.take(name, value))?;
+        if !text.starts_with('{') {
+            return Err(Refusal::new(Defect::EventMalformed, "not an object"));
         }
-        let body = Body::decode(&incoming.kind, incoming.data.get())?;
-        Ok(incoming.with(body))
+        incoming.read()
     }
 
     fn outgoing(&self) -> Outgoing<'_> {
@@ -281,25 +272,91 @@ impl Event {
     }
 }
 
-impl Incoming<'_> {
-    fn with(self, body: Body) -> Event {
-        Event {
-            at_ms: self.at_ms,
-            body,
-            gateway: self.gateway,
-            id: self.id,
-            job_id: self.job_id,
-            model: self.model,
-            network: self.network,
-            node: self.node,
-            origin: self.origin,
-            pipeline: self.pipeline,
-            region: self.region,
-            reporter: self.reporter,
-            role: self.role,
-            workload: self.workload,
-        }
+impl<'a> Incoming<'a> {
+    /// Keeps the text of a member that is known.
+    fn take(&mut self, name: &str, value: &'a str) {
+        let place = match name {
+            "at_ms" => &mut self.at_ms,
+            "data" => &mut self.data,
+            "gateway" => &mut self.gateway,
+            "id" => &mut self.id,
+            "job_id" => &mut self.job_id,
+            "kind" => &mut self.kind,
+            "model" => &mut self.model,
+            "network" => &mut self.network,
+            "node" => &mut self.node,
+            "origin" => &mut self.origin,
+            "pipeline" => &mut self.pipeline,
+            "region" => &mut self.region,
+            "reporter" => &mut self.reporter,
+            "role" => &mut self.role,
+            "schema" => &mut self.schema,
+            "workload" => &mut self.workload,
+            _ => return,
+        };
+        *place = Some(value);
     }
+
+    fn read(self) -> Result<Event, Refusal> {
+        let schema: u16 = required("schema", self.schema)?;
+        if schema != SCHEMA {
+            return Err(Refusal::new(Defect::EventMalformed, format_args!("schema {schema}")));
+        }
+        let (kind, data) = (present("kind", self.kind)?, present("data", self.data)?);
+        Ok(Event {
+            at_ms: required("at_ms", self.at_ms)?,
+            gateway: optional("gateway", self.gateway)?,
+            id: required("id", self.id)?,
+            job_id: optional("job_id", self.job_id)?,
+            model: optional("model", self.model)?,
+            network: required("network", self.network)?,
+            node: required("node", self.node)?,
+            origin: optional("origin", self.origin)?,
+            pipeline: optional("pipeline", self.pipeline)?,
+            region: optional("region", self.region)?,
+            reporter: required("reporter", self.reporter)?,
+            role: required("role", self.role)?,
+            workload: optional("workload", self.workload)?,
+            // The last to be read: an event that is malformed in another member is that, whatever its kind.
+            body: match text(kind) {
+                Some(kind) => Body::decode(kind, data)?,
+                None => Body::decode(&value::<String>("kind", kind)?, data)?,
+            },
+        })
+    }
+}
+
+/// What canonical JSON text says if it is a string without escapes.
+fn text(json: &str) -> Option<&str> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    (!inner.contains('\\')).then_some(inner)
+}
+
+fn value<'a, T: Deserialize<'a>>(name: &str, json: &'a str) -> Result<T, Refusal> {
+    let malformed = |error: serde_json::Error| {
+        Refusal::new(Defect::EventMalformed, format_args!("{name}: {error}"))
+    };
+    match text(json) {
+        Some(text) => T::deserialize(BorrowedStrDeserializer::new(text)),
+        None => serde_json::from_str(json),
+    }
+    .map_err(malformed)
+}
+
+fn present<'a>(name: &str, json: Option<&'a str>) -> Result<&'a str, Refusal> {
+    json.ok_or_else(|| Refusal::new(Defect::EventMalformed, format_args!("no {name}")))
+}
+
+fn required<'a, T: Deserialize<'a>>(name: &str, json: Option<&'a str>) -> Result<T, Refusal> {
+    value(name, present(name, json)?)
+}
+
+/// A member that is null is as good as absent.
+fn optional<'a, T: Deserialize<'a>>(
+    name: &str,
+    json: Option<&'a str>,
+) -> Result<Option<T>, Refusal> {
+    json.filter(|json| *json != "null").map(|json| value(name, json)).transpose()
 }
 
 fn too_large(bytes: usize) -> Refusal {

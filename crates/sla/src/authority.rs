@@ -44,6 +44,8 @@ pub struct Authority {
     revocations: BTreeMap<PublisherKey, BTreeSet<(Address, Revoked)>>,
     /// Of each key and epoch, the first sequence that was sealed twice.
     forks: BTreeMap<(PublisherKey, u64), u64>,
+    /// Whether a delegation proves itself, by the hash of the event that carries it: checking is dear.
+    proven: BTreeMap<Digest, bool>,
 }
 
 /// A speaker: the address, node and role that a key stands for.
@@ -64,6 +66,7 @@ impl Authority {
             rosters: BTreeMap::new(),
             revocations: BTreeMap::new(),
             forks: BTreeMap::new(),
+            proven: BTreeMap::new(),
         }
     }
 
@@ -72,7 +75,12 @@ impl Authority {
         trust: &TrustFile,
         batches: impl IntoIterator<Item = &'a Opened> + Clone,
     ) -> Self {
-        let mut authority = Self::new(trust);
+        Self::new(trust).again(batches)
+    }
+
+    /// The authority that another set of batches gives; what was proven of a delegation is not checked again.
+    pub fn again<'a>(&self, batches: impl IntoIterator<Item = &'a Opened> + Clone) -> Self {
+        let mut authority = Self { proven: self.proven.clone(), ..Self::new(&self.trust) };
         authority.note_forks(batches.clone());
         // Each step leans on those before: delegations prove themselves, revocations need a speaker, and a roster is
         // nobody's whose key was revoked.
@@ -120,15 +128,15 @@ impl Authority {
     }
 
     fn note_delegations(&mut self, batch: &Opened) {
-        for (_, event) in batch.readable() {
+        for (opened, event) in batch.readable() {
             if let Body::DelegationGranted(granted) = &event.body {
-                self.note_delegation(granted);
+                self.note_delegation(opened.hash, granted);
             }
         }
     }
 
     /// Takes a delegation that proves itself.
-    pub fn note_delegation(&mut self, granted: &Granted) {
+    fn note_delegation(&mut self, hash: Digest, granted: &Granted) {
         let delegation = &granted.delegation;
         if delegation.network != self.network() {
             return;
@@ -136,7 +144,8 @@ impl Authority {
         let place = (delegation.key, delegation.operator);
         let said = (delegation.serial, delegation.clone());
         let is_known = self.delegations.get(&place).is_some_and(|known| known.contains(&said));
-        if !is_known && delegation.verify(&granted.signature).is_ok() {
+        let prove = || delegation.verify(&granted.signature).is_ok();
+        if !is_known && *self.proven.entry(hash).or_insert_with(prove) {
             self.delegations.entry(place).or_default().insert(said);
         }
     }

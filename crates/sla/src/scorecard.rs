@@ -19,9 +19,7 @@ pub fn canonical_bytes<T: Serialize>(value: &T) -> Vec<u8> {
     if events::canonical::check(&written).is_ok() {
         return written;
     }
-    let value =
-        serde_json::to_value(value).expect("our types have string-like keys, so they serialise");
-    events::canonical::write(&value).expect("our types have ASCII names and integers below 2^53")
+    events::canonical::sort(&written).expect("our types have ASCII names and integers below 2^53")
 }
 
 /// SHA-256 over the canonical bytes of a value.

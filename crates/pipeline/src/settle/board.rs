@@ -133,8 +133,7 @@ impl Board {
     /// Whose word counts, as far as is known now.
     pub fn authority(&mut self) -> &Authority {
         if std::mem::take(&mut self.authority_is_stale) {
-            let trust = self.authority.trust().clone();
-            self.authority = Authority::of(&trust, self.records.values().map(Arc::as_ref));
+            self.authority = self.authority.again(self.records.values().map(Arc::as_ref));
             for position in &self.forks {
                 self.authority.note_fork(*position);
             }
