@@ -200,7 +200,7 @@ pub fn read_jobs<'a>(
         probes: reading.said_of_tests,
         tally: reading.tally,
         ties: reading.ties,
-        weighed: mappings.positions(reading.weighed),
+        weighed: mappings.positions(&reading.weighed),
     }
 }
 

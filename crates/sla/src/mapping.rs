@@ -164,9 +164,15 @@ impl<'a> Mappings<'a> {
         ties.into_iter().flatten()
     }
 
-    /// The batches that hold ties.
-    pub fn positions(&self, ties: impl IntoIterator<Item = usize>) -> BTreeSet<Position> {
-        ties.into_iter().filter_map(|at| self.ties.get(at)).map(|tie| tie.claim.position).collect()
+    /// How many ties there are: their places are below that.
+    pub fn places(&self) -> usize {
+        self.ties.len()
+    }
+
+    /// The batches that hold the ties whose places are marked.
+    pub fn positions(&self, marked: &[bool]) -> BTreeSet<Position> {
+        let ties = self.ties.iter().zip(marked).filter(|(_, is_marked)| **is_marked);
+        ties.map(|(tie, _)| tie.claim.position).collect()
     }
 }
 

@@ -40,8 +40,8 @@ pub struct Reading<'a, 'b> {
     pub tally: Tally,
     /// The mapping claims that held.
     pub ties: Vec<Admitted<'a>>,
-    /// All ties that were weighed, by their places in the mappings.
-    pub weighed: BTreeSet<usize>,
+    /// Which ties were weighed, by their places in the mappings.
+    pub weighed: Vec<bool>,
 }
 
 /// A tenure, who answers for it, and what it owes in the hour.
@@ -73,7 +73,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             said_of_tests: Vec::new(),
             tally: Tally::default(),
             ties: Vec::new(),
-            weighed: BTreeSet::new(),
+            weighed: vec![false; mappings.places()],
         }
     }
 
@@ -82,7 +82,9 @@ impl<'a, 'b> Reading<'a, 'b> {
         // An orchestrator is whoever it is while the hour charges it, not whoever it was when a long job began.
         let moment = tenure.start_ms.max(self.hour.start());
         let resolved = self.mappings.resolve(&tenure.orchestrator, moment);
-        self.weighed.extend(self.mappings.weighed(&tenure.orchestrator));
+        for place in self.mappings.weighed(&tenure.orchestrator) {
+            self.weighed.get_mut(place).into_iter().for_each(|is_weighed| *is_weighed = true);
+        }
         self.ties.extend(resolved.and_then(|resolved| resolved.tie));
         resolved.map(|resolved| resolved.operator)
     }
