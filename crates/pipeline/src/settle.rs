@@ -46,6 +46,9 @@ const LIVE_LAG_MAX: u64 = 4096;
 /// How far back publishers are remembered when a settler starts.
 const LOOK_BACK: Millis = Millis(9 * 24 * 3_600_000);
 
+/// How long a settler with nothing to do waits to be woken.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// What a settler is to do.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -196,10 +199,9 @@ impl Settler {
         loop {
             let step = self.step(clock())?;
             self.record_refusals(refusals(), clock())?;
-            if step != Step::default() {
-                continue;
-            }
-            match wake.recv_timeout(Duration::from_millis(200)) {
+            // With more to do the next step comes at once, but who is told to stop does not finish the backlog first.
+            let pause = if step == Step::default() { PAUSE } else { Duration::ZERO };
+            match wake.recv_timeout(pause) {
                 Ok(Wake::Look) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -292,7 +294,7 @@ impl Settler {
         let mut batches = Vec::new();
         for sighting in self.ledger.find(&position) {
             if let Some(entry) = self.ledger.get(sighting.ordinal)? {
-                batches.push((sighting.ordinal, Arc::new(note::open(sighting.ordinal, &entry)?)));
+                batches.push((sighting.ordinal, Arc::new(note::records(sighting.ordinal, &entry)?)));
             }
         }
         let networks: Vec<Network> =

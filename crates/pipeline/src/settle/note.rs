@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
+use events::batch::Batch;
 use events::event::{Event, Role};
 use events::identity::{Address, NodeId};
 use events::unit::UnixMillis;
@@ -104,10 +105,18 @@ fn is_record(event: &Event) -> bool {
 
 /// Reads all events of one record.
 pub fn open(ordinal: u64, entry: &Entry) -> Result<Opened, Error> {
+    Ok(Opened::of(&inflate(ordinal, entry)?))
+}
+
+/// Reads the events of one record that say who may speak.
+pub fn records(ordinal: u64, entry: &Entry) -> Result<Opened, Error> {
+    Ok(Opened::part_of(&inflate(ordinal, entry)?, RECORD_KINDS))
+}
+
+fn inflate(ordinal: u64, entry: &Entry) -> Result<Batch, Error> {
     let unreadable =
         |why: events::refusal::Refusal| Error::Unreadable { ordinal, why: why.to_string() };
-    let batch = Frame::parse(&entry.frame).and_then(Frame::inflate).map_err(unreadable)?;
-    Ok(Opened::of(&batch))
+    Frame::parse(&entry.frame).and_then(Frame::inflate).map_err(unreadable)
 }
 
 /// Applies `work` to every item on `threads` threads; the answers stand in the order of the items.
