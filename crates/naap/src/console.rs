@@ -63,6 +63,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if self.is_shown && self.is_terminal {
             let mut out = io::stderr().lock();
+            // As above.
             write!(out, "\r\x1b[2K").and_then(|()| out.flush()).ok();
         }
     }

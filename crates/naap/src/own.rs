@@ -161,19 +161,22 @@ impl Own {
         let folder = instance.node_folder(&config.node.name);
         let delegation = self.delegation(&folder, config, now)?;
         let path = folder.join(SIGNATURE);
-        let signature = std::fs::read_to_string(&path).unwrap_or_default();
-        let signature: Option<AddressSignature> = signature.trim().parse().ok();
-        let signed = signature.filter(|signature| delegation.verify(signature).is_ok());
-        if signed.is_none() {
-            tracing::warn!(
-                operator = %self.reporter,
-                to_sign = %folder.join(TO_SIGN).display(),
-                signature = %path.display(),
-                "nothing this node says counts yet: have its operator sign the typed data (go-livepeer: POST \
-                 /signMessage with SigFormat data/typed), put the signature there, and start again"
-            );
-        }
-        Ok(Right::Theirs(signed.map(|signature| Granted { delegation, signature })))
+        let why = match written(&path)?.map(|text| signature_of(&text, &delegation)) {
+            Some(Ok(signature)) => {
+                return Ok(Right::Theirs(Some(Granted { delegation, signature })));
+            }
+            Some(Err(why)) => why,
+            None => "there is none yet".to_owned(),
+        };
+        tracing::warn!(
+            operator = %self.reporter,
+            why,
+            to_sign = %folder.join(TO_SIGN).display(),
+            signature = %path.display(),
+            "nothing this node says counts yet: have its operator sign the typed data (go-livepeer: POST \
+             /signMessage with SigFormat data/typed), put the signature there, and start again"
+        );
+        Ok(Right::Theirs(None))
     }
 
     /// The delegation that waits for a signature or has one; another one in time before it ends.
@@ -184,8 +187,14 @@ impl Own {
         now: UnixMillis,
     ) -> anyhow::Result<Delegation> {
         let path = folder.join(DELEGATION);
-        let known: Option<Delegation> =
-            std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let known: Option<Delegation> = match written(&path)?.as_deref().map(serde_json::from_str) {
+            None => None,
+            Some(Ok(known)) => Some(known),
+            Some(Err(error)) => {
+                tracing::warn!(path = %path.display(), %error, "a delegation is spoiled; another one has to be signed");
+                None
+            }
+        };
         let fresh = Delegation {
             expiry_ms: now.plus(Millis(config.roster.delegation_ms)),
             key: self.node.key(),
@@ -211,6 +220,22 @@ impl Own {
         write(DELEGATION, serde_json::to_vec(&fresh)?)?;
         Ok(fresh)
     }
+}
+
+/// What somebody wrote into a file, if it is there.
+fn written(path: &Path) -> anyhow::Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// The signature under a delegation, or what is wrong with it.
+fn signature_of(text: &str, delegation: &Delegation) -> Result<AddressSignature, String> {
+    let signature = text.trim().parse().map_err(|_| "it is no signature in hex".to_owned())?;
+    delegation.verify(&signature).map_err(|refusal| refusal.to_string())?;
+    Ok(signature)
 }
 
 /// How a node comes by the right to speak.
@@ -293,8 +318,26 @@ mod tests {
         let to_sign: serde_json::Value =
             serde_json::from_slice(&std::fs::read(node.join(TO_SIGN)).unwrap()).unwrap();
         assert_eq!(to_sign, delegation.typed_data());
-        std::fs::write(node.join(SIGNATURE), format!("{}\n", delegation.sign(&secret))).unwrap();
+        let stranger = k256::ecdsa::SigningKey::from_slice(&[8; 32]).unwrap();
+        for (text, why) in [
+            ("soon".to_owned(), "no signature"),
+            (delegation.sign(&stranger).to_string(), "E-"),
+            (delegation.sign(&secret).to_string(), ""),
+        ] {
+            let read = signature_of(&text, &delegation);
+            assert_eq!(read.is_ok(), why.is_empty(), "{text}");
+            assert!(read.err().unwrap_or_default().contains(why), "{text}");
+            std::fs::write(node.join(SIGNATURE), format!("{text}\n")).unwrap();
+            assert_eq!(granted(&statements(&instance, &config)).is_some(), why.is_empty());
+        }
         let said = statements(&instance, &config);
         assert_eq!(granted(&said).unwrap().delegation.operator, operator);
+
+        // What cannot be read is not taken for absent, or all that was signed would have to be signed again.
+        std::fs::remove_file(node.join(DELEGATION)).unwrap();
+        std::fs::create_dir(node.join(DELEGATION)).unwrap();
+        let own = Own::of(&instance, &config).unwrap();
+        let error = own.delegation(&node, &config, NOW).unwrap_err().to_string();
+        assert!(error.contains(DELEGATION), "{error}");
     }
 }

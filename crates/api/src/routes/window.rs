@@ -127,13 +127,7 @@ pub fn hour_of(window: Window) -> Result<Hour, Problem> {
 }
 
 fn of_settled(network: Network, hour: Hour, view: HourView) -> Result<WindowDetail, Problem> {
-    let raw = String::from_utf8(view.scorecard_bytes)
-        .ok()
-        .and_then(|text| RawValue::from_string(text).ok());
-    let scorecard = raw.ok_or_else(|| {
-        tracing::error!(hour = %hour, "a scorecard that is kept is not JSON");
-        Problem::internal()
-    })?;
+    let scorecard = raw(hour, view.scorecard_bytes)?;
     let refusal = |((publisher, code), count)| WindowRefusal { publisher, code, count };
     let mut reasons = Reasons::default();
     let settled = || "it is settled".to_owned();
@@ -154,6 +148,15 @@ fn of_settled(network: Network, hour: Hour, view: HourView) -> Result<WindowDeta
     })
 }
 
+/// A scorecard as it stands.
+fn raw(hour: Hour, bytes: Vec<u8>) -> Result<Box<RawValue>, Problem> {
+    let text = String::from_utf8(bytes).ok();
+    text.and_then(|text| RawValue::from_string(text).ok()).ok_or_else(|| {
+        tracing::error!(hour = %hour, "a scorecard that is kept is not JSON");
+        Problem::internal()
+    })
+}
+
 fn of_provisional(
     sources: &Sources,
     network: Network,
@@ -166,8 +169,7 @@ fn of_provisional(
         Problem::absent(detail, "GET /v1/windows lists the hours that are known.").about("window")
     })?;
     let bytes = view.scorecard.map(|scorecard| scorecard.bytes());
-    let scorecard =
-        bytes.and_then(|bytes| RawValue::from_string(String::from_utf8(bytes).ok()?).ok());
+    let scorecard = bytes.map(|bytes| raw(hour, bytes)).transpose()?;
     let mut reasons = Reasons::default();
     let open = || "it has not settled".to_owned();
     Ok(WindowDetail {

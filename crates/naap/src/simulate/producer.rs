@@ -142,7 +142,7 @@ fn request(topic: &'static str, batch: &[Bytes]) -> anyhow::Result<BytesMut> {
     Ok(framed)
 }
 
-/// An envelope as a record: its key is its id.
+/// An envelope as a record: its key is its id, and none where it has none, as a gateway's spoiled words may.
 fn record(number: i32, value: &Bytes) -> Record {
     let id = serde_json::from_slice::<serde_json::Value>(value).ok();
     let id = id.as_ref().and_then(|envelope| envelope.get("id")?.as_str());

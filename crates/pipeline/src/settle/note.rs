@@ -72,6 +72,7 @@ pub fn note(ordinal: u64, entry: &Entry, care: Care) -> Result<Noted, Error> {
         trace(event).map(|trace| (said_ms(opened.counted_ms, sealed_ms), trace))
     });
     let traces: Vec<_> = traces.collect();
+    // What cannot be read shows nobody's face; it is refused where the hour is settled.
     let first = batch.payload.events().next().and_then(|bytes| Event::decode(bytes).ok());
     part.events.retain(|opened| opened.event.as_ref().is_ok_and(is_record));
     let (hash, has_records) = (part.hash, !part.events.is_empty());

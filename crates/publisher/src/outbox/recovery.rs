@@ -12,6 +12,7 @@ use events::batch::{Header, Tail, check_link};
 use events::event::Event;
 use events::identity::PublisherKey;
 use events::unit::UnixMillis;
+use events::wire::Frame;
 
 use super::files::{SUFFIX, segment_path, sync_directory};
 use super::mark::{self, Mark, Marks, Words};
@@ -67,7 +68,7 @@ pub(super) fn recover(options: &Options, key: PublisherKey) -> Result<Recovered,
     let held = mark::load(directory, HELD)?.unwrap_or(0);
     let next_segment = segments.last().map_or(0, |segment| segment.number + 1);
     let next = found.iter().map(|(_, found)| found.ordinal + 1).max().unwrap_or(0).max(held);
-    let recent = recent_ids(&segments, &found, options.recent_ids);
+    let recent = recent_ids(&segments, &found, options.recent_ids)?;
     let entries = entries(found);
     let shelf = Shelf::new(directory.clone(), segments, entries, held, next);
     Ok(Recovered { shelf, marks, epoch, tail, next, next_segment, recent, unproven })
@@ -168,7 +169,13 @@ fn entries(found: Records) -> BTreeMap<u64, Entry> {
 }
 
 /// The ids of the newest events, so that records translated again after a crash are not sealed again.
-fn recent_ids(segments: &[Segment], found: &[(u64, Found)], capacity: usize) -> SeenIds {
+///
+/// Fails rather than forget one: its record would be sealed once more.
+fn recent_ids(
+    segments: &[Segment],
+    found: &[(u64, Found)],
+    capacity: usize,
+) -> Result<SeenIds, Error> {
     let mut recent = SeenIds::new(capacity);
     let mut events = 0usize;
     let mut newest: Vec<&(u64, Found)> = Vec::new();
@@ -179,25 +186,24 @@ fn recent_ids(segments: &[Segment], found: &[(u64, Found)], capacity: usize) -> 
         events += usize::from(record.1.header.count);
         newest.push(record);
     }
+    let path_of = |number: u64| segments.iter().find(|known| known.number == number);
     let mut open: Option<(u64, Vec<u8>)> = None;
-    for (segment, found) in newest.into_iter().rev() {
-        if open.as_ref().is_none_or(|(number, _)| number != segment) {
-            let path =
-                segments.iter().find(|known| known.number == *segment).map(|known| &known.path);
-            open = path.and_then(|path| fs::read(path).ok()).map(|bytes| (*segment, bytes));
+    for (number, found) in newest.into_iter().rev() {
+        let Some(Segment { path, .. }) = path_of(*number) else { continue };
+        if open.as_ref().is_none_or(|(known, _)| known != number) {
+            open = Some((*number, fs::read(path).map_err(Error::io("read", path))?));
         }
+        let damaged = || Error::Damaged { path: path.clone(), offset: found.offset };
         let start = usize::try_from(found.offset).unwrap_or(usize::MAX);
         let frame = open
             .as_ref()
-            .and_then(|(_, bytes)| bytes.get(start..start.saturating_add(found.length)));
-        let Some(Ok(batch)) =
-            frame.map(|frame| events::wire::Frame::parse(frame).and_then(|frame| frame.open()))
-        else {
-            continue;
-        };
+            .and_then(|(_, bytes)| bytes.get(start..start.saturating_add(found.length)))
+            .ok_or_else(damaged)?;
+        let batch = Frame::parse(frame).and_then(Frame::open).map_err(|_| damaged())?;
+        // An event of a kind that only a newer version knows is none that this one would seal again.
         for event in batch.payload.events().filter_map(|bytes| Event::decode(bytes).ok()) {
             recent.insert(event.id.as_str());
         }
     }
-    recent
+    Ok(recent)
 }

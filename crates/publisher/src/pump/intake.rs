@@ -246,9 +246,8 @@ impl Desk {
         is_end: bool,
     ) -> Result<(), outbox::Error> {
         for body in words {
-            if let Some(id) = self.own_id(&body, now) {
-                self.waiting.push_front((self.speaker.event(id, now, body), None));
-            }
+            let id = self.own_id(&body, now);
+            self.waiting.push_front((self.speaker.event(id, now, body), None));
         }
         self.push_waiting(now)?;
         for stored in records {
@@ -257,7 +256,8 @@ impl Desk {
         let sealed = if is_end { self.outbox.seal(now) } else { self.outbox.seal_due(now) };
         match sealed {
             Err(failure) if !failure.is_retryable() => return Err(failure),
-            _ => {}
+            // With the outbox full, what is open is sealed as soon as there is room.
+            Err(_) | Ok(_) => {}
         }
         if self.outbox.is_sync_due() {
             self.outbox.sync()?;
@@ -272,12 +272,13 @@ impl Desk {
     }
 
     /// Names what the node says of itself, once for each kind and moment.
-    fn own_id(&self, body: &Body, now: UnixMillis) -> Option<EventId> {
+    fn own_id(&self, body: &Body, now: UnixMillis) -> EventId {
         let what = match body {
             Body::EventsDropped(dropped) => dropped.reason.as_str(),
             _ => "heartbeat",
         };
-        format!("{what}/{}/{now}", self.speaker.node).parse().ok()
+        let id = format!("{what}/{}/{now}", self.speaker.node);
+        id.parse().expect("a word, a node's id and digits are at most 80 characters")
     }
 
     fn take(&mut self, stored: Stored, now: UnixMillis) -> Result<(), outbox::Error> {

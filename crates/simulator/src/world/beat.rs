@@ -133,7 +133,7 @@ fn machine(stage: &mut Stage, place: usize, orchestrator: &Orchestrator) {
         gpu: orchestrator.gpu_id.parse().expect("a GPU's id is a label"),
         memory_free_bytes: Some(card.memory_bytes * stage.chance.between(5, 60) / 100),
         memory_total_bytes: Some(card.memory_bytes),
-        name: card.name.parse().ok(),
+        name: Some(card.name.parse().expect("a card's name is a label")),
         utilisation: u32::try_from(stage.chance.between(40_000, 990_000)).ok().map(Ppm),
     };
     stage.say(place, Topic::default(), Body::GpuSampled(gpu));
@@ -192,7 +192,7 @@ fn offered(cast: &Cast, orchestrator: &Orchestrator) -> Offered {
             model: Some(listed.model.clone()),
             pipeline: listed.pipeline.clone(),
             price: Some(Price { units: 1, wei: Wei(u128::from(offer.price_wei)) }),
-            runner_version: RUNNER_VERSION.parse().ok(),
+            runner_version: Some(RUNNER_VERSION.parse().expect("a version is a label")),
             warm: Some(offer.is_warm),
         })
     });

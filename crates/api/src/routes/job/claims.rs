@@ -211,7 +211,8 @@ fn evidence(batch: &Batch, received_ms: UnixMillis, is_equivocation: bool) -> Ev
     }
 }
 
-/// The claim that these bytes are, if they are one about the job.
+/// The claim that these bytes are, if they are one about the job. Bytes that are no event are a refusal of their batch
+/// and no claim about anything.
 fn claim(bytes: &[u8], job_id: JobId, index: u16, evidence: &Evidence) -> Option<Claim> {
     let event = Event::decode(bytes).ok().filter(|event| event.job_id == Some(job_id))?;
     let raw = RawValue::from_string(String::from_utf8(bytes.to_vec()).ok()?).ok()?;
