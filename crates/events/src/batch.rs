@@ -18,10 +18,11 @@ use crate::unit::UnixMillis;
 /// The name of this format, inside every header.
 pub const FORMAT: &str = "naap/batch/1";
 
-/// The most events a batch holds (DESIGN section 5).
+/// The most events a batch holds (docs/events.md, "A batch").
 pub const MAX_EVENTS: usize = 256;
 
-/// The most compressed payload bytes a batch holds (DESIGN section 5).
+/// The most compressed payload bytes a batch holds: with header and signature a frame stays below the 64 KiB that the
+/// narrowest channel carries (docs/events.md, "Chains and epochs").
 pub const MAX_COMPRESSED_BYTES: usize = 48 * 1024;
 
 /// The most payload bytes before compression: every event at its limit, with its line feed.

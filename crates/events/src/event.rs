@@ -12,7 +12,7 @@ use crate::identity::{Address, EventId, GatewayName, JobId, Model, NodeId, Pipel
 use crate::refusal::{Defect, Refusal};
 use crate::unit::UnixMillis;
 
-/// The most bytes one event may have in canonical form (DESIGN section 5).
+/// The most bytes one event may have in canonical form (docs/events.md, "An event").
 pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// The version of the event's shape; kinds and optional fields may be added under the same number.

@@ -11,7 +11,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use text::{before_tests, codes, functions, links, machine_trace, module_name};
+use text::{
+    Citation, before_tests, citations, codes, functions, links, machine_trace, module_name,
+};
 
 /// Which crates each crate may import: the arrows of ARCHITECTURE.md, floor by floor, never upward.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -281,6 +283,32 @@ fn documents_point_at_what_exists() {
         findings.push(format!("ARCHITECTURE.md: the code map lacks `crates/{name}`"));
     }
     expect_none(&findings, "mend the link or the map");
+}
+
+#[test]
+fn comments_cite_what_can_be_read_here() {
+    let mut findings = Vec::new();
+    for path in [".rs", ".toml", ".md"].into_iter().flat_map(tracked) {
+        for cited in citations(&read(&path)) {
+            let is_there = match &cited {
+                Citation::Section(document, heading) => {
+                    let is_heading = |line: &str| line.trim_start_matches('#').trim() == heading;
+                    exists(document)
+                        && read(document)
+                            .lines()
+                            .any(|line| line.starts_with('#') && is_heading(line))
+                }
+                Citation::Case(number) => tracked("case.toml")
+                    .iter()
+                    .any(|case| case.starts_with(&format!("cases/{number}-"))),
+                Citation::Elsewhere(_) => false,
+            };
+            if !is_there {
+                findings.push(format!("{path}: {cited:?}"));
+            }
+        }
+    }
+    expect_none(&findings, "say it in words, or cite a section of docs/ or a case that exists");
 }
 
 /// Fails with every finding at once and what to do about them.

@@ -36,7 +36,7 @@ pub use error::Error;
 pub use options::Options;
 pub use shelf::{Outgoing, Shelf};
 
-/// The longest an event waits for its batch to be sealed (DESIGN section 5).
+/// The longest an event waits for its batch to be sealed: a fifth of the second within which it is to show.
 pub const SEAL_AFTER: Millis = Millis(200);
 
 /// The most bytes that wait for a sync in memory; a group larger than this is written by itself.

@@ -33,7 +33,7 @@ use sender::Sender;
 pub struct Settings {
     /// The version that heartbeats tell.
     pub version: Label,
-    /// Between two heartbeats (DESIGN section 6).
+    /// Between two heartbeats: they keep the chain going while nothing happens, or its silence could not be proven.
     pub heartbeat_ms: Millis,
     /// The most records that are translated at once.
     pub records_max: usize,

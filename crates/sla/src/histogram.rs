@@ -1,7 +1,7 @@
 //! Log-linear integer buckets: merging is addition, so any order and any split give the same histogram.
 //!
-//! Seven bits after the leading one: a bucket is at most 0.79 % wide, its middle at most 0.4 % off (SCORING
-//! section 1). For display and for choosing objectives; no score reads one.
+//! Seven bits after the leading one: a bucket is at most 0.79 % wide, its middle at most 0.4 % off. For display and for
+//! choosing objectives; no score reads one.
 
 use std::collections::BTreeMap;
 

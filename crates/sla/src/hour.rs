@@ -35,7 +35,7 @@ use reading::{Judged, Reading};
 
 pub use input::records_for;
 
-/// How far back a job that is still open is read (SCORING section 2).
+/// How far back a job that is still open is read (docs/scoring.md, "Open jobs"; case 0004).
 pub const OPEN_MAX: Millis = Millis(24 * 3_600_000);
 
 /// The jobs that are open at a moment, and since when each is read.

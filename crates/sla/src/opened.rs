@@ -13,10 +13,10 @@ use events::refusal::Refusal;
 use events::unit::{Millis, UnixMillis};
 use memchr::memmem::Finder;
 
-/// How far before its batch an event's own time still counts (SCORING section 2).
+/// How far before its batch an event's own time still counts (docs/scoring.md, "Time"; case 0025).
 pub const EVENT_AGE_MAX: Millis = Millis(600_000);
 
-/// How far after its batch an event's own time still counts (SCORING section 2).
+/// How far after its batch an event's own time still counts (docs/scoring.md, "Time"; case 0025).
 pub const EVENT_LEAD_MAX: Millis = Millis(30_000);
 
 /// Finds where an event says its kind. Canonical bytes escape every quote within text, so no text looks like it.

@@ -17,10 +17,11 @@ use crate::authority::Authority;
 use crate::opened::Opened;
 use crate::window::Hour;
 
-/// How long before an hour a commitment or reveal still bears on it (SCORING section 2, case 0045).
+/// How long before an hour a commitment or reveal still bears on it (docs/scoring.md, "Tests"; case 0045).
 pub const REACH: Millis = Millis(24 * 3_600_000);
 
-/// How long after its end an hour closes: what is shown later makes no job of it a test (SCORING section 2, case 0041).
+/// How long after its end an hour closes: what is shown later makes no job of it a test (docs/scoring.md, "Tests";
+/// case 0041).
 pub const CLOSES_AFTER: Millis = Millis(15 * 60_000);
 
 /// When commitments and reveals that bear on `hour` are said.

@@ -152,8 +152,8 @@ fn known(counts: &Counts) -> u64 {
     counts.good.saturating_add(counts.bad).saturating_add(counts.disputed)
 }
 
-/// The share that was good, rounded down. A disputed obligation counts as not met (the lower bound, SCORING section 3):
-/// else whoever failed would gain by claiming otherwise.
+/// The share that was good, rounded down. A disputed obligation counts as not met (docs/scoring.md, "Results"; case
+/// 0016): else whoever failed would gain by claiming otherwise.
 fn share(counts: &Counts) -> Option<Ppm> {
     Ppm::ratio_floor(counts.good, known(counts))
 }

@@ -91,6 +91,53 @@ pub fn links(text: &str) -> Vec<String> {
     targets.filter(is_relative).map(str::to_owned).collect()
 }
 
+/// What a comment refers to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Citation {
+    /// A case by its number.
+    Case(String),
+    /// A section of something that is not here.
+    Elsewhere(String),
+    /// A document and one of its headings.
+    Section(String, String),
+}
+
+/// What a text cites: sections as a file below docs/, a comma and the quoted heading, and cases by their four digits.
+pub fn citations(text: &str) -> Vec<Citation> {
+    let mut found = Vec::new();
+    for (before, after) in text.match_indices(".md, \"").map(|(at, _)| text.split_at(at)) {
+        let name = before.rsplit(|c: char| !(c.is_alphanumeric() || "-_/".contains(c))).next();
+        let heading = after.split('"').nth(1);
+        found.extend(
+            name.zip(heading)
+                .filter(|(name, _)| name.starts_with("docs/"))
+                .map(|(name, heading)| Citation::Section(format!("{name}.md"), heading.to_owned())),
+        );
+    }
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    for (word, next) in words.iter().zip(words.iter().skip(1)) {
+        let is_number = next.len() == 4 && next.chars().all(|c| c.is_ascii_digit());
+        if ["case", "cases"].contains(word) && is_number {
+            found.push(Citation::Case((*next).to_owned()));
+        }
+        if word.len() > 4 && *next == "section" && word.chars().all(|c| c.is_ascii_uppercase()) {
+            found.push(Citation::Elsewhere((*word).to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn citations_are_found() {
+    let text =
+        ["x (docs/a-b.md", ", \"Open jobs\"; case ", "0041), case 41, (PAPER", " section 2)."]
+            .concat();
+    let section = Citation::Section("docs/a-b.md".to_owned(), "Open jobs".to_owned());
+    let (case, other) =
+        (Citation::Case("0041".to_owned()), Citation::Elsewhere("PAPER".to_owned()));
+    assert_eq!(citations(&text), [section, case, other]);
+}
+
 #[test]
 fn a_function_is_measured_from_its_name_to_its_brace() {
     let text = "

@@ -1,4 +1,4 @@
-//! When an hour settles: at fixed times after its end, and only if something came (SCORING section 2).
+//! When an hour settles: at fixed times after its end, and only if something came.
 
 use std::collections::BTreeSet;
 
