@@ -411,7 +411,8 @@ def check_job_ids(vectors):
 
 def check_digests(vectors):
     for case in vectors["pseudonyms"]:
-        equal(sha256(b"naap/pseudonym/1\0", case["text"].encode())[:8].hex(), case["pseudonym"], case["text"])
+        secret = bytes.fromhex(case["secret"])
+        equal(sha256(b"naap/pseudonym/2\0", secret, case["text"].encode())[:8].hex(), case["pseudonym"], case["text"])
     for case in vectors["commitments"]:
         equal(commitment(case["jobs"], case["nonce"]), case["commitment"], "commitment")
 

@@ -190,9 +190,11 @@ impl Digest {
 }
 
 impl Pseudonym {
-    /// The first eight bytes of SHA-256 over `naap/pseudonym/1`, a zero byte and `text`.
-    pub fn of(text: &str) -> Self {
-        let Digest(full) = Digest::of(&[b"naap/pseudonym/1\0", text.as_bytes()]);
+    /// The first eight bytes of SHA-256 over `naap/pseudonym/2`, a zero byte, `secret` and `text`.
+    ///
+    /// Without a secret, whoever guesses the text could try it.
+    pub fn of(secret: &Digest, text: &str) -> Self {
+        let Digest(full) = Digest::of(&[b"naap/pseudonym/2\0", &secret.0, text.as_bytes()]);
         let mut bytes = [0; 8];
         for (to, from) in bytes.iter_mut().zip(full) {
             *to = from;

@@ -54,6 +54,7 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
         reporter: operator,
         role: Role::Collector,
         node: identity.node.clone(),
+        pseudonyms: identity.pseudonym_key(),
         region: None,
     };
     let mut summary = Summary::default();

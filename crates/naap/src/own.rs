@@ -83,6 +83,7 @@ impl Own {
             reporter: self.reporter,
             role: self.role,
             node: self.node.node.clone(),
+            pseudonyms: self.node.pseudonym_key(),
             region: config.node.region.clone(),
         }
     }
@@ -128,6 +129,7 @@ impl Own {
                 reporter: self.operator.address,
                 role: Role::Controller,
                 node: self.controller.node.clone(),
+                pseudonyms: self.controller.pseudonym_key(),
                 region: None,
             },
             statements,

@@ -16,6 +16,7 @@ use events::identity::PublisherKey;
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::intake::kafka;
+use publisher::pseudonym::PseudonymKey;
 use publisher::translate::Speaker;
 use simulator::cast::{Cast, Node as Player};
 use simulator::options::Options;
@@ -142,6 +143,7 @@ fn speaker(player: &Player) -> Speaker {
         reporter: player.operator,
         role: player.role,
         node: player.id.clone(),
+        pseudonyms: PseudonymKey::of(&player.secret),
         region: Some(player.region.clone()),
     }
 }

@@ -12,6 +12,8 @@ use ed25519_dalek::SigningKey;
 use events::batch::publisher_key;
 use events::identity::{Digest, NodeId, PublisherKey};
 
+use crate::pseudonym::PseudonymKey;
+
 /// The file of the node's name in its folder.
 const NODE: &str = "node";
 
@@ -109,6 +111,11 @@ impl Identity {
     /// The name under which the node publishes.
     pub fn key(&self) -> PublisherKey {
         publisher_key(&self.secret)
+    }
+
+    /// What it hides things behind: the same as long as its key is.
+    pub fn pseudonym_key(&self) -> PseudonymKey {
+        PseudonymKey::of(&self.secret)
     }
 
     /// What signs its batches.

@@ -2,7 +2,8 @@
 //!
 //! A pure function of the envelope's bytes, the speaker and the arrival time: the same input gives the same output
 //! bytes, so raw records can be translated again after a crash. What must not be public (prompts, parameters, client
-//! addresses, logs, error texts, stream names, inner URLs) is dropped or hashed here and nowhere later;
+//! addresses, logs, error texts, stream names, inner URLs) is dropped or hashed here and nowhere later. Whatever is
+//! hashed is hashed with the speaker's secret, the names of jobs aside, which all parties share;
 //! `docs/translation.md` is the table of what becomes what.
 
 mod byoc;
@@ -22,12 +23,14 @@ use std::borrow::Cow;
 
 use events::body::Body;
 use events::event::{Event, Network, Role};
-use events::identity::{Address, Digest, EventId, GatewayName, JobId, NodeId, Region};
+use events::identity::{Address, EventId, GatewayName, JobId, NodeId, Region};
 use events::refusal::{Defect, Refusal};
 use events::unit::{Millis, UnixMillis};
 
 use json::{Json, Object};
 use names::{Work, plain};
+
+use crate::pseudonym::PseudonymKey;
 
 /// The most events one envelope may give, and the most refusals it may leave.
 const PAGE_MAX: usize = 4_096;
@@ -46,6 +49,8 @@ pub struct Speaker {
     pub role: Role,
     /// The node on disk.
     pub node: NodeId,
+    /// What it hides things behind.
+    pub pseudonyms: PseudonymKey,
     /// Its configured region.
     pub region: Option<Region>,
 }
@@ -86,7 +91,7 @@ pub struct Translated {
 /// A dump (`{capabilities_names, orchestrators}`) carries no time; `received_ms` stands for it.
 pub fn translate(input: &[u8], speaker: &Speaker, received_ms: UnixMillis) -> Translated {
     let mut page = Page::default();
-    match heard(input, received_ms, &mut page) {
+    match heard(input, speaker, received_ms, &mut page) {
         Ok(Some(heard)) => page.close(&heard, speaker),
         Ok(None) => Translated { events: Vec::new(), refusals: page.refusals },
         Err(refusal) => Translated { events: Vec::new(), refusals: vec![refusal] },
@@ -125,7 +130,13 @@ fn family(name: &str) -> Option<Family> {
     })
 }
 
-fn heard(input: &[u8], received_ms: UnixMillis, page: &mut Page) -> Result<Option<Heard>, Refusal> {
+fn heard(
+    input: &[u8],
+    speaker: &Speaker,
+    received_ms: UnixMillis,
+    page: &mut Page,
+) -> Result<Option<Heard>, Refusal> {
+    let pseudonyms = &speaker.pseudonyms;
     let malformed = |what: &str| Refusal::new(Defect::EnvelopeMalformed, what);
     let whole = Json::parse(input).ok_or_else(|| malformed("not JSON"))?;
     let members = whole.object().ok_or_else(|| malformed("not an object"))?;
@@ -140,7 +151,7 @@ fn heard(input: &[u8], received_ms: UnixMillis, page: &mut Page) -> Result<Optio
             ));
         }
         capability::dump(&members, received_ms, page);
-        let digest = Digest::of(&[input]).to_string();
+        let digest = pseudonyms.digest(input).to_string();
         let id = format!("dump/{}/{received_ms}", digest.get(..32).unwrap_or_default());
         return Ok(Some(Heard { id, gateway: None }));
     };
@@ -154,10 +165,10 @@ fn heard(input: &[u8], received_ms: UnixMillis, page: &mut Page) -> Result<Optio
     let at_ms = members
         .moment("timestamp")
         .ok_or_else(|| Refusal::new(Defect::EnvelopeTime, plain_or(&name)))?;
-    let envelope = Envelope { id, at_ms, data: members.get("data"), members };
+    let envelope = Envelope { id, at_ms, data: members.get("data"), members, pseudonyms };
     family(&envelope, page)?;
     let gateway = envelope.members.parse("gateway");
-    let id = page.id.take().unwrap_or_else(|| event_id(&envelope.id));
+    let id = page.id.take().unwrap_or_else(|| envelope.event_id(&envelope.id));
     Ok((!page.is_blank()).then_some(Heard { id, gateway }))
 }
 
@@ -170,24 +181,13 @@ fn plain_or(name: &str) -> &str {
     plain(name).unwrap_or("a name that is no word")
 }
 
-/// The name events get from an id: itself where it is short and plain, else its hash.
-///
-/// `/` separates what we add, so no plain id can be mistaken for a hash or for the part of another.
-fn event_id(id: &str) -> String {
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    if (1..=72).contains(&id.len()) && id.bytes().all(is_plain) {
-        return id.to_owned();
-    }
-    format!("sha256/{}", Digest::of(&[id.as_bytes()]))
-}
-
 /// An envelope whose head is read.
 struct Envelope<'a> {
     id: Cow<'a, str>,
     at_ms: UnixMillis,
     data: Option<Json<'a>>,
     members: Object<'a>,
+    pseudonyms: &'a PseudonymKey,
 }
 
 impl<'a> Envelope<'a> {
@@ -195,6 +195,18 @@ impl<'a> Envelope<'a> {
     fn object(&self) -> Result<Object<'a>, Refusal> {
         let data = self.data.and_then(Json::object);
         data.ok_or_else(|| refuse_data("data is no object"))
+    }
+
+    /// The name events get from an id: itself where it is short and plain, else a hash that only the speaker can make.
+    ///
+    /// `/` separates what we add, so no plain id can be mistaken for a hash or for the part of another.
+    fn event_id(&self, id: &str) -> String {
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        if (1..=72).contains(&id.len()) && id.bytes().all(is_plain) {
+            return id.to_owned();
+        }
+        format!("hidden/{}", self.pseudonyms.digest(id.as_bytes()))
     }
 
     /// When the gateway says it happened, where `field` is a whole number close to the time it was published.

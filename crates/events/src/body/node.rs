@@ -71,6 +71,6 @@ pub struct Worker {
     /// What it asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
-    /// Its name, a pseudonym of its inner URL.
+    /// Its name: a pseudonym of its inner URL, by a secret of the speaker.
     pub worker: Pseudonym,
 }

@@ -110,7 +110,7 @@ proptest! {
         prop_assert_eq!(address.to_string().parse::<Address>().unwrap(), address);
         prop_assert_eq!(Address::parse_any(&address.to_string().to_uppercase().replacen("0X", "0x", 1)).unwrap(), address);
         prop_assert_eq!(Digest(digest).to_string().parse::<Digest>().unwrap(), Digest(digest));
-        let pseudonym = Pseudonym::of(&text);
+        let pseudonym = Pseudonym::of(&Digest(digest), &text);
         prop_assert_eq!(pseudonym.to_string().parse::<Pseudonym>().unwrap(), pseudonym);
     }
 

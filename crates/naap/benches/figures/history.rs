@@ -8,6 +8,7 @@ use events::event::{Network, Role};
 use events::unit::{Millis, UnixMillis};
 use events::wire;
 use ledger::{Entry, Ledger};
+use publisher::pseudonym::PseudonymKey;
 use publisher::translate::{Speaker, translate};
 use simulator::cast::{Cast, Node};
 use simulator::options::Options;
@@ -80,6 +81,7 @@ fn speaker(node: &Node) -> Speaker {
         reporter: node.operator,
         role: node.role,
         node: node.id.clone(),
+        pseudonyms: PseudonymKey::of(&node.secret),
         region: Some(node.region.clone()),
     }
 }

@@ -3,6 +3,7 @@
 use events::event::{Network, Role};
 use events::identity::Address;
 use events::unit::UnixMillis;
+use publisher::pseudonym::PseudonymKey;
 use publisher::translate::{Speaker, translate};
 use simulator::options::Options;
 use simulator::world::{What, World};
@@ -45,6 +46,7 @@ pub fn event_ids(envelope: &[u8]) -> Vec<String> {
         reporter: Address([1; 20]),
         role: Role::Gateway,
         node: "5f0c1a52-7b1a-4b8e-9c55-0d7f7f3f8a11".parse().unwrap(),
+        pseudonyms: PseudonymKey::of(&ed25519_dalek::SigningKey::from_bytes(&[1; 32])),
         region: None,
     };
     let events = translate(envelope, &speaker, now()).events;

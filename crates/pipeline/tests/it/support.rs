@@ -13,6 +13,7 @@ use ledger::Ledger;
 use pipeline::intake::{Intake, KnownKeys, Limits};
 use pipeline::repair::LedgerSource;
 use pipeline::settle::{Options, Settler};
+use publisher::pseudonym::PseudonymKey;
 use publisher::translate::{Speaker, translate};
 use simulator::cast::Cast;
 use simulator::options::Options as WorldOptions;
@@ -55,6 +56,7 @@ pub fn past(seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
                     reporter: node.operator,
                     role: node.role,
                     node: node.id.clone(),
+                    pseudonyms: PseudonymKey::of(&node.secret),
                     region: Some(node.region.clone()),
                 };
                 translate(&json, &speaker, node.clock(saying.at_ms)).events

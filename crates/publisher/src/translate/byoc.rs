@@ -8,7 +8,7 @@ use events::body::job::{Assigned, Requested};
 use events::body::node::Worker;
 use events::body::{Body, Orchestrator, Witness};
 use events::event::Workload;
-use events::identity::{Model, Pipeline, Pseudonym};
+use events::identity::{Model, Pipeline};
 use events::refusal::Refusal;
 
 use super::json::{Json, Object};
@@ -16,7 +16,8 @@ use super::live::counter;
 use super::names::{Work, orchestrator, orchestrator_info};
 use super::request::{End, job_of};
 use super::trace::somebody;
-use super::{Draft, Envelope, Page, event_id, refuse_data, unknown_subtype};
+use super::{Draft, Envelope, Page, refuse_data, unknown_subtype};
+use crate::pseudonym::PseudonymKey;
 
 /// The most models of one worker that are kept.
 const MODELS_MAX: usize = 32;
@@ -163,17 +164,17 @@ pub(super) fn worker_lifecycle(envelope: &Envelope<'_>, page: &mut Page) -> Resu
     let data = envelope.object()?;
     let subtype = data.text("type").ok_or_else(|| unknown_subtype(""))?;
     let body = match subtype.strip_prefix("worker_").unwrap_or(&subtype) {
-        "registered" => Body::WorkerJoined(worker(&data)?),
-        "unregistered" => Body::WorkerLeft(worker(&data)?),
+        "registered" => Body::WorkerJoined(worker(&data, envelope.pseudonyms)?),
+        "unregistered" => Body::WorkerLeft(worker(&data, envelope.pseudonyms)?),
         "capacity_exhausted" => counter("worker_capacity_exhausted", somebody(&data)?, 1)?,
         _ => return Err(unknown_subtype(&subtype)),
     };
-    page.id = data.text("id").map(|id| event_id(&format!("worker/{id}")));
+    page.id = data.text("id").map(|id| envelope.event_id(&format!("worker/{id}")));
     page.say(Draft::new(envelope.at_ms, body).about(None, &work(&data)));
     Ok(())
 }
 
-fn worker(data: &Object<'_>) -> Result<Worker, Refusal> {
+fn worker(data: &Object<'_>, pseudonyms: &PseudonymKey) -> Result<Worker, Refusal> {
     let capability = data
         .parse::<Pipeline>("capability")
         .ok_or_else(|| refuse_data("a worker of no capability"))?;
@@ -187,7 +188,7 @@ fn worker(data: &Object<'_>) -> Result<Worker, Refusal> {
         models,
         orchestrator: somebody(data)?,
         price: data.decimal("price_per_unit").and_then(|price| price.price()),
-        worker: Pseudonym::of(place.as_deref().unwrap_or(capability.as_str())),
+        worker: pseudonyms.pseudonym(place.as_deref().unwrap_or(capability.as_str())),
         capability,
     })
 }

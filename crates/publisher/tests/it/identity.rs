@@ -16,6 +16,9 @@ fn a_node_stays_who_it_is() {
     assert_eq!(fs::read_dir(&place).unwrap().count(), 2, "nothing is left over");
     let other = Identity::open(&folder.path().join("other")).unwrap();
     assert_ne!((&first.node, first.key()), (&other.node, other.key()));
+    let name = |identity: &Identity| identity.pseudonym_key().pseudonym("http://10.0.0.3:9000");
+    assert_eq!(name(&first), name(&again), "its pseudonyms survive a restart");
+    assert_ne!(name(&first), name(&other));
 }
 
 #[test]
@@ -37,6 +40,7 @@ fn the_key_is_never_shown() {
     let secret = fs::read_to_string(folder.path().join("publisher.key")).unwrap();
     assert_eq!(secret.trim().len(), 64);
     assert!(!format!("{identity:?}").contains(secret.trim()));
+    assert_eq!(format!("{:?}", identity.pseudonym_key()), "PseudonymKey(..)");
     fs::write(folder.path().join("publisher.key"), format!("{}x", secret.trim())).unwrap();
     let failure = Identity::open(folder.path()).unwrap_err();
     assert!(matches!(failure, Error::Malformed { .. }));

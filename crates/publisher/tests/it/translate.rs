@@ -10,6 +10,7 @@ use events::event::{Event, Network, Role};
 use events::refusal::Defect;
 use events::unit::UnixMillis;
 use proptest::prelude::*;
+use publisher::pseudonym::PseudonymKey;
 use publisher::translate::{Speaker, Translated, translate};
 use serde_json::{Value, json};
 
@@ -19,12 +20,18 @@ pub const AT: u64 = 1_767_908_950_000;
 pub const SIGNER: &str = "0x1111111111111111111111111111111111111111";
 pub const URL: &str = "https://orch.example:8935";
 
+/// What the node with this number hides things behind.
+pub fn pseudonyms(node: u8) -> PseudonymKey {
+    PseudonymKey::of(&ed25519_dalek::SigningKey::from_bytes(&[node; 32]))
+}
+
 pub fn speaker() -> Speaker {
     Speaker {
         network: Network::Livepeer,
         reporter: "0x00000000000000000000000000000000000000aa".parse().unwrap(),
         role: Role::Gateway,
         node: "5f0c1a52-7b1a-4b8e-9c55-0d7f7f3f8a11".parse().unwrap(),
+        pseudonyms: pseudonyms(7),
         region: Some("eu-central".parse().unwrap()),
     }
 }

@@ -9,7 +9,7 @@ use events::body::node::{BandwidthSample, CounterSample, GpuSample, Heartbeat, W
 use events::body::record::Dropped;
 use events::body::{Body, Orchestrator as Named, Price};
 use events::event::{Role, Workload};
-use events::identity::Pseudonym;
+use events::identity::{Digest, Pseudonym};
 use events::unit::{Millis, Ppm, UnixMillis, Wei};
 
 use super::agenda::{Beat, Task};
@@ -167,13 +167,15 @@ fn come_and_go(stage: &mut Stage, cast: &Cast, place: usize, orchestrator: &Orch
     if !(is_first || was_away || goes) {
         return;
     }
+    let Some(node) = cast.nodes.get(place) else { return };
+    let secret = Digest::of(&[b"simulated pseudonyms\0", node.secret.as_bytes()]);
     let models = orchestrator.offers.iter().filter_map(|offer| cast.models.get(offer.model));
     let worker = Worker {
         capability: first.pipeline.clone(),
         models: models.map(|listed| listed.model.clone()).collect(),
         orchestrator: orchestrator.named.clone(),
         price: None,
-        worker: Pseudonym::of(&orchestrator.gpu_id),
+        worker: Pseudonym::of(&secret, &orchestrator.gpu_id),
     };
     stage.say(
         place,

@@ -31,14 +31,20 @@ pub fn job_ids() -> Value {
 
 /// `schemas/vectors/digests.json`.
 pub fn digests() -> Value {
-    let pseudonym = |text: &str| json!({ "text": text, "pseudonym": Pseudonym::of(text) });
+    let secret = Digest([0xcd; 32]);
+    let pseudonym = |text: &str| json!({ "secret": secret, "text": text, "pseudonym": Pseudonym::of(&secret, text) });
     let (one, two) =
         (job::live_video("stream-1", "db936fab"), job::request(Workload::Byoc, "req-1"));
     let nonce = Digest([0xab; 32]);
     let commitment = |jobs: &[JobId]| json!({ "jobs": jobs, "nonce": nonce, "commitment": probe::commitment(jobs, &nonce) });
     json!({
         "about": "Pseudonyms, and the commitments of testers; the jobs of a commitment are sorted before they are hashed.",
-        "pseudonyms": [pseudonym(""), pseudonym("https://worker.example:8000"), pseudonym("ünïcode")],
+        "pseudonyms": [
+            pseudonym(""),
+            pseudonym("https://worker.example:8000"),
+            pseudonym("ünïcode"),
+            json!({ "secret": Digest::ZERO, "text": "ünïcode", "pseudonym": Pseudonym::of(&Digest::ZERO, "ünïcode") }),
+        ],
         "commitments": [commitment(&[]), commitment(&[one]), commitment(&[one, two]), commitment(&[two, one])],
     })
 }

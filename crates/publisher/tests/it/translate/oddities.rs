@@ -6,7 +6,7 @@ use events::unit::UnixMillis;
 use publisher::translate::{Speaker, translate};
 use serde_json::{Value, json};
 
-use super::{AT, SIGNER, URL, envelope, live, refused, run, speaker};
+use super::{AT, SIGNER, URL, envelope, live, pseudonyms, refused, run, speaker};
 
 fn trace() -> Value {
     envelope(
@@ -89,9 +89,9 @@ fn ids_in_every_form() {
         "59485235-8460-472f-a894-3b84f37ee9bb"
     );
     assert_eq!(id(json!(17)), "17");
-    for odd in ["a/1", "with space", &"x".repeat(73), "sha256/00", "ünïcode", "a\nb"] {
+    for odd in ["a/1", "with space", &"x".repeat(73), "hidden/00", "ünïcode", "a\nb"] {
         let id = id(json!(odd));
-        assert!(id.starts_with("sha256/") && id.len() == 71, "{odd}: {id}");
+        assert!(id.starts_with("hidden/") && id.len() == 71, "{odd}: {id}");
     }
 }
 
@@ -194,4 +194,31 @@ fn odd_names_are_not_repeated_in_refusals() {
         let translated = run(&envelope(&family, data));
         assert!(!format!("{translated:?}").contains(SECRET));
     }
+}
+
+/// The texts of everything an input becomes for the node with this number.
+fn published_by(node: u8, input: &Value) -> Vec<String> {
+    let speaker = Speaker { pseudonyms: pseudonyms(node), ..speaker() };
+    let bytes = serde_json::to_vec(input).unwrap();
+    let events = translate(&bytes, &speaker, UnixMillis(AT)).events;
+    assert!(!events.is_empty());
+    events.iter().map(|event| String::from_utf8(event.encode().unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn what_is_hidden_is_hidden_from_whoever_guesses_it() {
+    let worker = json!({ "id": "w-1", "type": "worker_registered", "capability": "openai-chat",
+        "worker_url": "http://10.0.0.3:9000", "orchestrator_info": { "address": SIGNER, "url": URL } });
+    let dump = json!({ "capabilities_names": {}, "orchestrators": [{ "local_address": SIGNER, "orch_uri": URL }] });
+    let inputs = [envelope("worker_lifecycle", worker), with("id", json!("http://10.0.0.3")), dump];
+    for input in &inputs {
+        let said = published_by(1, input);
+        assert_eq!(said, published_by(1, input), "a node calls a thing by one name");
+        // Without the secret of the first, the second cannot make its names, though it knows what they stand for.
+        assert_ne!(said, published_by(2, input), "{said:?}");
+    }
+    let joined: Value = serde_json::from_str(&published_by(1, &inputs[0])[0]).unwrap();
+    let other: Value = serde_json::from_str(&published_by(2, &inputs[0])[0]).unwrap();
+    assert_ne!(joined["data"]["worker"], other["data"]["worker"]);
+    assert_ne!(joined["id"], other["id"]);
 }

@@ -1,12 +1,11 @@
 //! Requests, BYOC and transcoding, subtype by subtype: what goes in, what comes out.
 
 use events::event::Workload;
-use events::identity::Pseudonym;
 use events::job;
 use events::refusal::Defect;
 use serde_json::{Value, json};
 
-use super::{AT, SIGNER, URL, as_json, check, envelope, refused, run, said, somebody};
+use super::{AT, SIGNER, URL, as_json, check, envelope, pseudonyms, refused, run, said, somebody};
 
 #[test]
 fn ai_batch_request() {
@@ -207,7 +206,7 @@ fn job_auth_and_worker_lifecycle() {
     };
     let expected = json!({
         "capability": "openai-chat", "models": ["a/b", "c/d"], "orchestrator": somebody(),
-        "price": { "units": 10, "wei": "125" }, "worker": Pseudonym::of("http://10.0.0.3:9000").to_string(),
+        "price": { "units": 10, "wei": "125" }, "worker": pseudonyms(7).pseudonym("http://10.0.0.3:9000").to_string(),
     });
     check(
         "worker_lifecycle",
