@@ -20,6 +20,7 @@ use warehouse::sqlite::{ReadOnly, Sqlite};
 
 use crate::config::Config;
 use crate::instance::Instance;
+use crate::own::COLLECTOR;
 
 /// The system's clock: the only place in the program that asks the time of day.
 pub fn clock() -> Clock {
@@ -80,6 +81,7 @@ impl Store {
         };
         let intake = Arc::new(Intake::new(Arc::clone(&ledger), known.clone(), limits));
         let options = Options {
+            importers: [instance.node(COLLECTOR)?.key()].into(),
             live_events_max: config.settle.live_events_max,
             policy: policy(config)?,
             threads: config.settle.threads(),

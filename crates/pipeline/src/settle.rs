@@ -7,18 +7,19 @@ pub mod board;
 mod due;
 mod live;
 pub mod note;
+mod recall;
 pub mod schedule;
 mod scribe;
 mod traces;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use events::event::Network;
 use events::identity::{Digest, PublisherKey};
-use events::unit::{Millis, UnixMillis};
+use events::unit::UnixMillis;
 use ledger::{Entry, Ledger};
 use sla::opened::Opened;
 use sla::policy::Policy;
@@ -32,7 +33,6 @@ use crate::{Clock, Error};
 use board::Board;
 use live::Live;
 use note::{Care, Face, Noted, note, spread};
-use schedule::Fresh;
 
 /// The name of the settler's cursor in the warehouse: the next ledger record to note.
 const CURSOR: &str = "settle";
@@ -43,15 +43,14 @@ const STEP_RECORDS: usize = 1024;
 /// Further behind than this many records the open hour is not shown: catching up comes first.
 const LIVE_LAG_MAX: u64 = 4096;
 
-/// How far back publishers are remembered when a settler starts.
-const LOOK_BACK: Millis = Millis(9 * 24 * 3_600_000);
-
 /// How long a settler with nothing to do waits to be woken.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a settler is to do.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The keys that imports here sign with: what their batches touch does not wait for a fixed time, whoever notes them.
+    pub importers: BTreeSet<PublisherKey>,
     /// How many events the view of the open hour holds at most.
     pub live_events_max: usize,
     /// The policy.
@@ -157,38 +156,6 @@ impl Settler {
         Ok(settler)
     }
 
-    /// Brings back what the boards knew: who may speak, what was sealed twice, which hours still change.
-    fn recall(&mut self, now: UnixMillis) -> Result<(), Error> {
-        for (network, board) in &mut self.boards {
-            for row in self.warehouse.record_batch_rows(*network)? {
-                if let Some(entry) = self.ledger.get(row.ordinal)? {
-                    let care = Care { opens: false, verifies: false };
-                    if let Some(records) = note(row.ordinal, &entry, care)?.records {
-                        board.take_records(row.ordinal, records);
-                    }
-                }
-            }
-            let span = now.minus(LOOK_BACK)..=UnixMillis::LATEST;
-            for row in self.warehouse.batches_sealed(*network, span)? {
-                live::remember(&mut self.heard, &row, None);
-            }
-            self.known.extend(board.known_keys());
-        }
-        let forked: Vec<_> = self
-            .ledger
-            .heads()
-            .into_iter()
-            .filter_map(|head| {
-                head.forked_at.map(|seq| events::batch::Position {
-                    key: head.key,
-                    epoch: head.epoch,
-                    seq,
-                })
-            })
-            .collect();
-        forked.into_iter().try_for_each(|position| self.take_fork(position))
-    }
-
     /// Works until `stop` says so or hangs up, waking when told and at least five times a second.
     pub fn run(
         mut self,
@@ -210,13 +177,14 @@ impl Settler {
 
     /// Notes what is new, shows it, and settles at most one hour that is due.
     pub fn step(&mut self, now: UnixMillis) -> Result<Step, Error> {
-        let (noted, _) = self.follow(now)?;
+        let noted = self.follow(now, false)?;
         self.show(now)?;
         let settled = if self.is_caught_up() { self.settle_due(now, 1)? } else { 0 };
         Ok(Step { noted, settled })
     }
 
-    /// Notes everything there is and settles every hour that came to an end and was touched.
+    /// Notes everything there is and settles at once every hour that came to an end and was touched by it, or was to be
+    /// settled at once before.
     ///
     /// `progress` hears how many records are noted and how many hours wait.
     pub fn catch_up(
@@ -224,13 +192,11 @@ impl Settler {
         now: UnixMillis,
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
-        let mut fresh = Fresh::default();
         while !self.is_caught_up() {
-            let (_, touches) = self.follow(now)?;
-            touches.into_iter().for_each(|touch| fresh.add(touch));
+            self.follow(now, true)?;
             progress(self.next, 0);
         }
-        let settled = self.settle_fresh(&mut fresh, now, progress)?;
+        let settled = self.settle_at_once(now, progress)?;
         self.record_publishers()?;
         Ok(settled)
     }
@@ -239,11 +205,11 @@ impl Settler {
         self.next >= self.ledger.end().next
     }
 
-    /// Notes the next records; tells how many, and what they touch.
-    fn follow(&mut self, now: UnixMillis) -> Result<(u64, Vec<Touch>), Error> {
+    /// Notes the next records; tells how many.
+    fn follow(&mut self, now: UnixMillis, at_once: bool) -> Result<u64, Error> {
         let end = self.ledger.end().next;
         if self.next >= end {
-            return Ok((0, Vec::new()));
+            return Ok(0);
         }
         let entries = self.ledger.read(self.next).take(STEP_RECORDS);
         let entries: Vec<(u64, Entry)> = entries.collect::<Result<_, _>>()?;
@@ -255,8 +221,11 @@ impl Settler {
         let known: Vec<_> =
             noted.iter().filter(|noted| self.boards.contains_key(&noted.row.network)).collect();
         let rows: Vec<_> = known.iter().map(|noted| noted.row.clone()).collect();
-        let touches: HashSet<Touch> =
-            known.iter().flat_map(|noted| board::touches(noted, self.is_fork(noted))).collect();
+        let touch = |noted: &&Noted| {
+            let is_imported = self.options.importers.contains(&noted.row.position.key);
+            board::touches(noted, self.is_fork(noted), at_once || is_imported)
+        };
+        let touches: HashSet<Touch> = known.iter().flat_map(touch).collect();
         let touches: Vec<Touch> = touches.into_iter().collect();
         // What is touched lasts with the cursor: a stop between noting and settling forgets no hour.
         self.warehouse.record_noted(&rows, &touches, (CURSOR, next))?;
@@ -264,7 +233,7 @@ impl Settler {
             self.take(noted, now)?;
         }
         self.next = next;
-        Ok((count, touches))
+        Ok(count)
     }
 
     fn is_fork(&self, noted: &Noted) -> bool {
@@ -367,21 +336,37 @@ impl Settler {
     }
 
     /// The hours that are over, were touched and are `wanted`, oldest first.
-    fn touched(
+    fn waiting(
         &self,
         now: UnixMillis,
-        wanted: impl Fn(Network, &TouchedHour) -> bool,
-    ) -> Result<Vec<(Network, Hour)>, Error> {
+        wanted: impl Fn(&TouchedHour) -> bool,
+    ) -> Result<Vec<Waiting>, Error> {
         let mut hours = Vec::new();
         for network in self.boards.keys() {
             let touched = self.warehouse.touched_hours(*network)?;
-            let waits = touched.iter().filter(|touched| schedule::is_over(touched.hour, now));
-            let wanted = waits.filter(|touched| wanted(*network, touched));
-            hours.extend(wanted.map(|touched| (*network, touched.hour)));
+            let over = touched.iter().filter(|touched| schedule::is_over(touched.hour, now));
+            let wanted = over.filter(|touched| wanted(touched));
+            let waiting = |touched: &TouchedHour| Waiting {
+                at_once: touched.at_once,
+                hour: touched.hour,
+                network: *network,
+            };
+            hours.extend(wanted.map(waiting));
         }
-        hours.sort_unstable_by_key(|(network, hour)| (*hour, *network));
+        hours.sort_unstable_by_key(|waiting| (waiting.hour, waiting.network));
         Ok(hours)
     }
+}
+
+/// An hour that is to be settled.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// Whether it does not wait for a fixed time.
+    at_once: bool,
+    /// The hour.
+    hour: Hour,
+    /// The network.
+    network: Network,
 }
 
 /// What wakes a settler.

@@ -7,6 +7,7 @@ pub mod sample;
 
 pub mod crash;
 
+mod agenda;
 mod batches;
 mod hours;
 mod lists;
@@ -14,9 +15,11 @@ mod publishers;
 
 use crate::Warehouse;
 
+pub use agenda::touched_hours_wait_until_they_are_looked_at;
 pub use batches::{
     a_cursor_is_kept_with_its_batches, another_ledger_is_refused, batches_are_found,
-    batches_are_recorded_once, documents_are_kept_under_their_digest, extreme_numbers_are_kept,
+    batches_are_recorded_once, documents_are_kept_under_their_digest, epochs_are_counted,
+    extreme_numbers_are_kept,
 };
 pub use hours::{
     a_final_scorecard_never_changes, an_hour_comes_back_whole, mixed_records_are_refused,
@@ -44,10 +47,12 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     nothing_is_found_in_an_empty_home,
     batches_are_recorded_once,
     batches_are_found,
+    epochs_are_counted,
     another_ledger_is_refused,
     a_cursor_is_kept_with_its_batches,
     documents_are_kept_under_their_digest,
     extreme_numbers_are_kept,
+    touched_hours_wait_until_they_are_looked_at,
     an_hour_comes_back_whole,
     settling_again_changes_nothing,
     revisions_stay,

@@ -28,7 +28,7 @@ use sla::window::Hour;
 
 pub use error::Error;
 use page::{Page, Paged};
-use record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour};
+use record::{BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour};
 use view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
     ScoreFilter, ScoreRow, WindowRow,
@@ -63,6 +63,9 @@ pub trait Reader: Send + Sync {
         network: Network,
         positions: &[Position],
     ) -> Result<Vec<BatchRow>, Error>;
+
+    /// What the recorded batches of every epoch come to, by (key, epoch).
+    fn epochs(&self, network: Network) -> Result<Vec<EpochRow>, Error>;
 
     /// The highest ledger ordinal recorded, of any network.
     fn last_ordinal(&self) -> Result<Option<u64>, Error>;

@@ -35,18 +35,46 @@ pub struct BatchRow {
     pub sealed_ms: UnixMillis,
 }
 
+/// What the recorded batches of one epoch of one publisher come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochRow {
+    /// How many batches.
+    pub batches: u64,
+    /// The epoch.
+    pub epoch: u64,
+    /// How many events they hold.
+    pub events: u64,
+    /// The publisher.
+    pub key: PublisherKey,
+    /// When the last of them arrived.
+    pub last_received_ms: UnixMillis,
+}
+
 /// What a batch or a settled hour may change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Touch {
+pub struct Touch {
+    /// Whether it is to be looked at as soon as it is over, whatever its age, and not only at its next fixed time.
+    pub at_once: bool,
+    /// Which hours.
+    pub hours: Touched,
+    /// The network.
+    pub network: Network,
+}
+
+/// The hours of a touch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Touched {
     /// An hour, whether or not anything of it was known.
-    Hour(Network, Hour),
+    Hour(Hour),
     /// Those hours of a range that anything is known of.
-    Known(Network, std::ops::RangeInclusive<Hour>),
+    Known(std::ops::RangeInclusive<Hour>),
 }
 
 /// An hour that something came for since it was last looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TouchedHour {
+    /// Whether it is to be looked at as soon as it is over.
+    pub at_once: bool,
     /// The hour.
     pub hour: Hour,
     /// When it was last settled, with or without a new revision.

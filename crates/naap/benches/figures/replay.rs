@@ -33,6 +33,7 @@ pub fn measure(directory: &Path) -> Measured {
         Sqlite::open(&path, warehouse::sqlite::Options::default()).expect("a new warehouse"),
     );
     let options = Options {
+        importers: std::collections::BTreeSet::new(),
         live_events_max: 0,
         policy: Policy::standard(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),

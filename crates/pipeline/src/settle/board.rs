@@ -18,7 +18,7 @@ use sla::policy::IDLE_MAX;
 use sla::probes::{CLOSES_AFTER, Trace};
 use sla::trust::TrustFile;
 use sla::window::Hour;
-use warehouse::record::Touch;
+use warehouse::record::{Touch, Touched};
 
 use super::note::{Noted, open, spread};
 use super::traces::Traces;
@@ -243,18 +243,19 @@ pub fn hours_near(sealed_ms: UnixMillis) -> BTreeSet<Hour> {
     [sealed_ms.minus(IDLE_MAX), sealed_ms, sealed_ms.plus(IDLE_MAX)].map(Hour::of).into()
 }
 
-/// The hours that a noted batch can change.
+/// The hours that a noted batch can change; where it was imported, they are to be looked at at once.
 ///
 /// A tie reaches a day to either side, what testers say a day forward and a quarter of an hour back. Who may speak
 /// reaches as far as a delegation, back and forth; a fork reaches every later hour of its epoch, so it is treated alike.
 /// What does change shows at those hours' next points.
-pub fn touches(noted: &Noted, is_fork: bool) -> Vec<Touch> {
+pub fn touches(noted: &Noted, is_fork: bool, at_once: bool) -> Vec<Touch> {
     let (network, sealed_ms) = (noted.row.network, noted.row.sealed_ms);
+    let touch = |hours| Touch { at_once, hours, network };
     let around = |moment: UnixMillis, reach: Millis| {
-        Touch::Known(network, Hour::of(moment.minus(reach))..=Hour::of(moment.plus(reach)))
+        touch(Touched::Known(Hour::of(moment.minus(reach))..=Hour::of(moment.plus(reach))))
     };
     let mut touches: Vec<Touch> =
-        hours_near(sealed_ms).into_iter().map(|hour| Touch::Hour(network, hour)).collect();
+        hours_near(sealed_ms).into_iter().map(|hour| touch(Touched::Hour(hour))).collect();
     if noted.records.is_some() || is_fork {
         touches.push(around(sealed_ms, events::delegation::MAX_LIFETIME));
     }
@@ -263,7 +264,7 @@ pub fn touches(noted: &Noted, is_fork: bool) -> Vec<Touch> {
     touches.extend(tied.into_iter().map(|hour| around(hour.start(), TIE_REACH)));
     touches.extend(noted.traces.iter().map(|(said_ms, _)| {
         let (first, last) = (said_ms.minus(CLOSES_AFTER), said_ms.plus(sla::probes::REACH));
-        Touch::Known(network, Hour::of(first)..=Hour::of(last))
+        touch(Touched::Known(Hour::of(first)..=Hour::of(last)))
     }));
     touches
 }

@@ -10,47 +10,46 @@ use sla::hour::{Settled, records_for, settle};
 use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
 use sla::window::Hour;
-use warehouse::record::Touch;
 
-use super::Settler;
 use super::board::{HourEnd, open_one, tie_days};
 use super::note::{Care, join, note};
-use super::schedule::{Fresh, is_due};
+use super::schedule::is_due;
 use super::scribe::{Finished, Scribe, write};
+use super::{Settler, Waiting};
 use crate::Error;
 
 impl Settler {
     /// Settles at most `most` of the hours that are due, oldest first.
     pub(super) fn settle_due(&mut self, now: UnixMillis, most: usize) -> Result<u64, Error> {
-        let due = self.touched(now, |_, touched| is_due(touched.hour, touched.looked_ms, now))?;
-        let due: Vec<(Network, Hour)> = due.into_iter().take(most).collect();
-        for (network, hour) in &due {
-            if let Some(finished) = self.settle(*network, *hour, None, now)?
+        let due = self.waiting(now, |touched| {
+            touched.at_once || is_due(touched.hour, touched.looked_ms, now)
+        })?;
+        let due: Vec<Waiting> = due.into_iter().take(most).collect();
+        for waiting in &due {
+            if let Some(finished) = self.settle(*waiting, None, now)?
                 && let Some(news) = write(self.warehouse.as_ref(), &self.options, finished)?
             {
                 (self.listener)(&news);
             }
-            self.live.forget(*network, *hour);
+            self.live.forget(waiting.network, waiting.hour);
         }
         Ok(u64::try_from(due.len()).unwrap_or(u64::MAX))
     }
 
-    /// Settles every hour that is over and was touched, if it was never settled or is among the `fresh`.
-    pub(super) fn settle_fresh(
+    /// Settles every hour that is over and was touched, if it was never settled or is not to wait.
+    pub(super) fn settle_at_once(
         &mut self,
-        fresh: &mut Fresh,
         now: UnixMillis,
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
         let mut settled = 0;
         loop {
-            let waiting = self.touched(now, |network, touched| {
-                touched.looked_ms.is_none() || fresh.holds(network, touched.hour)
-            })?;
+            let waiting =
+                self.waiting(now, |touched| touched.at_once || touched.looked_ms.is_none())?;
             if waiting.is_empty() {
                 return Ok(settled);
             }
-            settled += self.settle_in_turn(&waiting, fresh, now, progress)?;
+            settled += self.settle_in_turn(&waiting, now, progress)?;
         }
     }
 
@@ -58,8 +57,7 @@ impl Settler {
     /// settled, the one before it is written and the batches of the one after it are opened.
     fn settle_in_turn(
         &mut self,
-        waiting: &[(Network, Hour)],
-        fresh: &mut Fresh,
+        waiting: &[Waiting],
         now: UnixMillis,
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
@@ -68,17 +66,17 @@ impl Settler {
             let scribe = Scribe::start(scope, warehouse.as_ref(), &options);
             let mut settled = 0;
             let mut rest = waiting;
-            while let [(network, hour), after @ ..] = rest {
+            while let [first, after @ ..] = rest {
                 progress(self.next, rest.len());
-                let finished = self.settle(*network, *hour, after.first().copied(), now)?;
-                self.live.forget(*network, *hour);
+                let finished = self.settle(*first, after.first().copied(), now)?;
+                self.live.forget(first.network, first.hour);
                 settled += 1;
                 rest = after;
                 let Some(finished) = finished else { continue };
-                if finished.is_changed {
-                    let next = (*network, hour.next());
-                    fresh.add(Touch::Hour(next.0, next.1));
-                    rest = if after.contains(&next) { after } else { &[] };
+                let is_next =
+                    |it: &Waiting| it.network == first.network && it.hour == first.hour.next();
+                if finished.is_changed && !after.iter().any(is_next) {
+                    rest = &[];
                 }
                 if !scribe.write(finished) {
                     break;
@@ -94,9 +92,8 @@ impl Settler {
     /// Settles an hour from all that is on hand, and opens meanwhile what `next` will ask for. It writes nothing.
     fn settle(
         &mut self,
-        network: Network,
-        hour: Hour,
-        next: Option<(Network, Hour)>,
+        Waiting { at_once, hour, network }: Waiting,
+        next: Option<Waiting>,
         now: UnixMillis,
     ) -> Result<Option<Finished>, Error> {
         let before = self.end_of(network, hour.previous())?;
@@ -128,15 +125,14 @@ impl Settler {
             board.take_end(hour, end);
         }
         // What could not be opened ahead is opened again when its hour comes, and says then why it cannot be.
-        if let (Some((network, _)), Some(Ok(opened))) = (next, opened)
-            && let Some(board) = self.boards.get_mut(&network)
+        if let (Some(next), Some(Ok(opened))) = (next, opened)
+            && let Some(board) = self.boards.get_mut(&next.network)
         {
             board.keep_ahead(opened);
         }
         let before = before.open;
-        let finished =
-            Finished { before, hour, is_changed, network, settled, settled_ms: now, used };
-        Ok(Some(finished))
+        let settled_ms = now;
+        Ok(Some(Finished { at_once, before, hour, is_changed, network, settled, settled_ms, used }))
     }
 
     /// The records an hour rests on as far as they do not depend on the hour before it.
@@ -151,7 +147,7 @@ impl Settler {
     /// The records that an hour will ask for and that nobody opened yet, `open` aside.
     fn lacking_ahead(
         &mut self,
-        (network, hour): (Network, Hour),
+        Waiting { hour, network, .. }: Waiting,
         open: &BTreeMap<u64, Arc<Opened>>,
     ) -> Result<Vec<u64>, Error> {
         let ordinals = self.ordinals_near(network, hour)?;

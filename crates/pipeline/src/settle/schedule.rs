@@ -1,11 +1,7 @@
 //! When an hour settles: at fixed times after its end, and only if something came.
 
-use std::collections::BTreeSet;
-
-use events::event::Network;
 use events::unit::{Millis, UnixMillis};
 use sla::window::Hour;
-use warehouse::record::Touch;
 
 /// How long after an hour's end its revisions may be made: 15 minutes, 2 hours, 24 hours, 7 days.
 pub const POINTS: [Millis; 4] = [
@@ -22,33 +18,6 @@ pub fn is_due(hour: Hour, looked_ms: Option<UnixMillis>, now: UnixMillis) -> boo
     let passed = |point: &&Millis| hour.end().plus(**point) <= now;
     let is_new = |point: &Millis| looked_ms.is_none_or(|at| at < hour.end().plus(*point));
     POINTS.iter().filter(passed).any(is_new)
-}
-
-/// The hours that what was noted just now may change.
-#[derive(Debug, Default)]
-pub struct Fresh {
-    hours: BTreeSet<(Network, Hour)>,
-    ranges: BTreeSet<(Network, Hour, Hour)>,
-}
-
-impl Fresh {
-    /// Adds what a touch names.
-    pub fn add(&mut self, touch: Touch) {
-        match touch {
-            Touch::Hour(network, hour) => self.hours.insert((network, hour)),
-            Touch::Known(network, hours) => {
-                self.ranges.insert((network, *hours.start(), *hours.end()))
-            }
-        };
-    }
-
-    /// Whether an hour is among them.
-    pub fn holds(&self, network: Network, hour: Hour) -> bool {
-        let in_range = |(of, first, last): &(Network, Hour, Hour)| {
-            *of == network && (*first..=*last).contains(&hour)
-        };
-        self.hours.contains(&(network, hour)) || self.ranges.iter().any(in_range)
-    }
 }
 
 /// Whether an hour is over for good enough that it may be settled at all.

@@ -12,7 +12,7 @@ use sla::hour::{OpenJobs, Settled};
 use sla::score::score_hour;
 use sla::window::Hour;
 use warehouse::Warehouse;
-use warehouse::record::{HourRecord, Touch};
+use warehouse::record::{HourRecord, Touch, Touched};
 
 use super::note::join;
 use super::{News, Options};
@@ -23,6 +23,8 @@ const WAITING_MAX: usize = 1;
 
 /// A settled hour that is not written yet.
 pub(super) struct Finished {
+    /// Whether it did not wait for a fixed time, so that what it changes does not either.
+    pub at_once: bool,
     /// The jobs open at its start.
     pub before: OpenJobs,
     /// The hour.
@@ -45,13 +47,15 @@ pub(super) fn write(
     options: &Options,
     finished: Finished,
 ) -> Result<Option<News<'static>>, Error> {
-    let Finished { before, hour, is_changed, network, settled, settled_ms, used } = finished;
+    let Finished { at_once, before, hour, is_changed, network, settled, settled_ms, used } =
+        finished;
     let Some(trust) = options.trust.iter().find(|trust| trust.network == network) else {
         return Ok(None);
     };
     if is_changed {
         // Before this hour is written: a stop in between looks at the next one once too often, never too seldom.
-        warehouse.touch(&[Touch::Known(network, hour.next()..=hour.next())])?;
+        let hours = Touched::Known(hour.next()..=hour.next());
+        warehouse.touch(&[Touch { at_once, hours, network }])?;
     }
     let scorecard = score_hour(hour, &settled, &before, trust, &options.policy);
     let digest = scorecard.digest();

@@ -90,7 +90,7 @@ fn a_fork_is_kept_as_proof_and_excluded_by_everybody() {
 }
 
 /// Another batch under the same sequence, with one event less.
-fn twin(batch: &Batch, secret: &SigningKey) -> Batch {
+pub fn twin(batch: &Batch, secret: &SigningKey) -> Batch {
     let mut events: Vec<&[u8]> = batch.payload.events().collect();
     if events.len() > 1 {
         events.pop();

@@ -1,12 +1,12 @@
 //! A stretch of simulated past, and an instance that hears it in any way a test likes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use events::batch::Batch;
 use events::event::{Network, Role};
-use events::identity::Digest;
+use events::identity::{Digest, PublisherKey};
 use events::unit::{Millis, UnixMillis};
 use events::wire;
 use ledger::Ledger;
@@ -26,6 +26,8 @@ use warehouse::Warehouse;
 use warehouse::page::Page;
 use warehouse::sqlite::Sqlite;
 
+use crate::killed::Killed;
+
 /// The hour in which every test's past begins.
 pub const FIRST: Hour = Hour(490_000);
 
@@ -34,8 +36,13 @@ pub const LATER: UnixMillis = UnixMillis((490_000 + 24 * 60) * 3_600_000);
 
 /// The batches of `hours` hours of a small network with many mishaps, in the order they were sealed.
 pub fn past(seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
+    past_at(2_500, seed, hours)
+}
+
+/// The same, with so many events in a thousand seconds.
+pub fn past_at(events_per_1000_s: u64, seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
     let options = WorldOptions {
-        events_per_1000_s: 2_500,
+        events_per_1000_s,
         faults: simulator::options::Faults::FREQUENT,
         ..WorldOptions::small()
     };
@@ -98,16 +105,42 @@ pub struct Instance {
 
 impl Instance {
     pub fn open(directory: &Path, trust: &TrustFile, now: UnixMillis) -> Self {
+        Self::open_for(directory, trust, now, BTreeSet::new())
+    }
+
+    /// One in whose folder these keys import.
+    pub fn open_for(
+        directory: &Path,
+        trust: &TrustFile,
+        now: UnixMillis,
+        importers: BTreeSet<PublisherKey>,
+    ) -> Self {
+        Self::of(directory, trust, now, importers, u64::MAX).unwrap()
+    }
+
+    /// One whose warehouse takes so many writes and then no more, as if the process were killed before the next.
+    pub fn try_open(
+        directory: &Path,
+        trust: &TrustFile,
+        now: UnixMillis,
+        writes: u64,
+    ) -> Result<Self, pipeline::Error> {
+        Self::of(directory, trust, now, BTreeSet::new(), writes)
+    }
+
+    fn of(
+        directory: &Path,
+        trust: &TrustFile,
+        now: UnixMillis,
+        importers: BTreeSet<PublisherKey>,
+        writes: u64,
+    ) -> Result<Self, pipeline::Error> {
         let (ledger, _) =
             Ledger::open(&directory.join("ledger"), ledger::Options::default()).unwrap();
         let ledger = Arc::new(ledger);
-        let warehouse: Arc<dyn Warehouse> = Arc::new(
-            Sqlite::open(
-                &directory.join("warehouse.sqlite"),
-                warehouse::sqlite::Options::default(),
-            )
-            .unwrap(),
-        );
+        let path = directory.join("warehouse.sqlite");
+        let home = Sqlite::open(&path, warehouse::sqlite::Options::default()).unwrap();
+        let warehouse: Arc<dyn Warehouse> = Arc::new(Killed::after(writes, home));
         let known = KnownKeys::default();
         let limits = Limits {
             future_max_ms: Millis(60_000),
@@ -117,6 +150,7 @@ impl Instance {
         };
         let intake = Intake::new(Arc::clone(&ledger), known.clone(), limits);
         let options = Options {
+            importers,
             live_events_max: 100_000,
             policy: Policy::standard(),
             threads: 2,
@@ -131,9 +165,8 @@ impl Instance {
             options,
             listener,
             now,
-        )
-        .unwrap();
-        Self { intake, known, ledger, settler, warehouse }
+        )?;
+        Ok(Self { intake, known, ledger, settler, warehouse })
     }
 
     /// What others repair from.
@@ -154,6 +187,11 @@ impl Instance {
 
     pub fn catch_up(&mut self, now: UnixMillis) {
         self.settler.catch_up(now, &mut |_, _| {}).unwrap();
+    }
+
+    /// Does what is to be done, a step at a time, until there is no more.
+    pub fn settle(&mut self, now: UnixMillis) {
+        while self.settler.step(now).unwrap() != pipeline::settle::Step::default() {}
     }
 
     /// The latest digest of every settled hour.

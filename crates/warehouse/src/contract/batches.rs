@@ -56,6 +56,28 @@ pub fn batches_are_found(home: &dyn Warehouse) {
     assert_eq!(found, [rows[4].clone(), rows[6].clone(), rows[20].clone()]);
 }
 
+/// Every epoch tells how many batches and events it holds, whenever they came.
+pub fn epochs_are_counted(home: &dyn Warehouse) {
+    let mut rows: Vec<BatchRow> = (0..40).map(|number| batch(NETWORK, number)).collect();
+    rows.push(BatchRow { network: events::event::Network::Livepeer, ..batch(NETWORK, 40) });
+    home.record_batches(&rows, None).unwrap();
+    home.record_batches(&rows[10..20], None).unwrap();
+    let mut expected = std::collections::BTreeMap::new();
+    for row in &rows[..40] {
+        let place = (row.position.key, row.position.epoch);
+        let (batches, events, last) = expected.entry(place).or_insert((0, 0, UnixMillis(0)));
+        *batches += 1;
+        *events += u64::from(row.count);
+        *last = row.received_ms.max(*last);
+    }
+    let found = home.epochs(NETWORK).unwrap();
+    let found = found
+        .into_iter()
+        .map(|row| ((row.key, row.epoch), (row.batches, row.events, row.last_received_ms)));
+    assert!(expected.len() > 1);
+    assert!(found.eq(expected));
+}
+
 /// Another batch under a known ordinal is an error, and nothing of its call is kept.
 pub fn another_ledger_is_refused(home: &dyn Warehouse) {
     home.record_batches(&[batch(NETWORK, 1)], Some(("reader", 2))).unwrap();

@@ -6,34 +6,36 @@ use rusqlite::{Connection, params};
 use sla::window::Hour;
 
 use crate::Error;
-use crate::record::{Touch, TouchedHour};
+use crate::record::{Touch, Touched, TouchedHour};
 use crate::sqlite::column::{Unsigned, int, network as number, sql};
 
 pub const TOUCH: &str = "mark hours to be looked at";
 pub const LOOK: &str = "mark an hour as looked at";
 const READ: &str = "read the hours to be looked at";
 
-/// Marks hours as touched.
+/// Marks hours as touched; one that is to be looked at at once stays so until it was.
 pub fn touch(connection: &Connection, touches: &[Touch]) -> Result<(), Error> {
     let mut one = connection
         .prepare_cached(
-            "INSERT INTO agenda (network, hour, touched, looked_ms) VALUES (?1, ?2, 1, NULL)
-             ON CONFLICT (network, hour) DO UPDATE SET touched = 1 WHERE touched = 0",
+            "INSERT INTO agenda (network, hour, touched, at_once, looked_ms) VALUES (?1, ?2, 1, ?3, NULL)
+             ON CONFLICT (network, hour) DO UPDATE SET touched = 1, at_once = max(at_once, ?3)
+                WHERE touched = 0 OR at_once < ?3",
         )
         .map_err(sql(TOUCH))?;
     let mut known = connection
         .prepare_cached(
-            "UPDATE agenda SET touched = 1 WHERE network = ?1 AND hour BETWEEN ?2 AND ?3 AND touched = 0",
+            "UPDATE agenda SET touched = 1, at_once = max(at_once, ?4)
+             WHERE network = ?1 AND hour BETWEEN ?2 AND ?3 AND (touched = 0 OR at_once < ?4)",
         )
         .map_err(sql(TOUCH))?;
-    for touch in touches {
-        match touch {
-            Touch::Hour(network, hour) => {
-                one.execute(params![number(*network), int(TOUCH, hour.0)?])
+    for Touch { at_once, hours, network } in touches {
+        match hours {
+            Touched::Hour(hour) => {
+                one.execute(params![number(*network), int(TOUCH, hour.0)?, at_once])
             }
-            Touch::Known(network, hours) => {
+            Touched::Known(hours) => {
                 let (first, last) = (int(TOUCH, hours.start().0)?, int(TOUCH, hours.end().0)?);
-                known.execute(params![number(*network), first, last])
+                known.execute(params![number(*network), first, last, at_once])
             }
         }
         .map_err(sql(TOUCH))?;
@@ -50,8 +52,8 @@ pub fn look(
 ) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "INSERT INTO agenda (network, hour, touched, looked_ms) VALUES (?1, ?2, 0, ?3)
-             ON CONFLICT (network, hour) DO UPDATE SET touched = 0, looked_ms = ?3",
+            "INSERT INTO agenda (network, hour, touched, at_once, looked_ms) VALUES (?1, ?2, 0, 0, ?3)
+             ON CONFLICT (network, hour) DO UPDATE SET touched = 0, at_once = 0, looked_ms = ?3",
         )
         .map_err(sql(LOOK))?
         .execute(params![number(network), int(LOOK, hour.0)?, int(LOOK, now.0)?])
@@ -63,13 +65,14 @@ pub fn look(
 pub fn touched(connection: &Connection, network: Network) -> Result<Vec<TouchedHour>, Error> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT hour, looked_ms FROM agenda WHERE network = ?1 AND touched = 1 ORDER BY hour",
+            "SELECT hour, looked_ms, at_once FROM agenda WHERE network = ?1 AND touched = 1 ORDER BY hour",
         )
         .map_err(sql(READ))?;
     let read = |row: &rusqlite::Row<'_>| {
         let Unsigned(hour) = row.get(0)?;
         let looked: Option<Unsigned> = row.get(1)?;
-        Ok(TouchedHour { hour: Hour(hour), looked_ms: looked.map(|Unsigned(at)| UnixMillis(at)) })
+        let looked_ms = looked.map(|Unsigned(at)| UnixMillis(at));
+        Ok(TouchedHour { at_once: row.get(2)?, hour: Hour(hour), looked_ms })
     };
     let rows = statement.query_map([number(network)], read).map_err(sql(READ))?;
     rows.collect::<Result<_, _>>().map_err(sql(READ))

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use sla::window::Hour;
 
 use crate::page::{Page, Paged};
-use crate::record::{BatchRow, PublisherRow, TouchedHour};
+use crate::record::{BatchRow, EpochRow, PublisherRow, TouchedHour};
 use crate::sqlite::{agenda, batches, hours, orchestrators, publishers, scores, search};
 use crate::view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
@@ -55,6 +55,10 @@ impl<S: Source> Reader for S {
         positions: &[Position],
     ) -> Result<Vec<BatchRow>, Error> {
         self.read("read batches", |connection| batches::at(connection, network, positions))
+    }
+
+    fn epochs(&self, network: Network) -> Result<Vec<EpochRow>, Error> {
+        self.read("read batches", |connection| batches::epochs(connection, network))
     }
 
     fn touched_hours(&self, network: Network) -> Result<Vec<TouchedHour>, Error> {

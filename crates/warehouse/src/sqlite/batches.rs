@@ -9,7 +9,7 @@ use events::unit::UnixMillis;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use crate::Error;
-use crate::record::BatchRow;
+use crate::record::{BatchRow, EpochRow};
 use crate::sqlite::column::{Read, Unsigned, bound, int, network as number, sql};
 use crate::sqlite::pack;
 
@@ -209,6 +209,28 @@ pub fn at(
     found.sort_by_key(|row| row.ordinal);
     found.dedup();
     Ok(found)
+}
+
+/// The sums over the batches of every epoch.
+pub fn epochs(connection: &Connection, network: Network) -> Result<Vec<EpochRow>, Error> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT key, epoch, count(*), sum(count), max(received_ms) FROM batch INDEXED BY batch_by_position
+             WHERE network = ?1 GROUP BY key, epoch ORDER BY key, epoch",
+        )
+        .map_err(sql(READ))?;
+    let read = |row: &Row<'_>| {
+        let unsigned = |index| row.get(index).map(|Unsigned(number)| number);
+        Ok(EpochRow {
+            batches: unsigned(2)?,
+            epoch: unsigned(1)?,
+            events: unsigned(3)?,
+            key: row.get(0).map(|Read(key)| key)?,
+            last_received_ms: row.get(4).map(|Read(moment)| moment)?,
+        })
+    };
+    let rows = statement.query_map([number(network)], read).map_err(sql(READ))?;
+    rows.collect::<Result<_, _>>().map_err(sql(READ))
 }
 
 /// The highest ordinal.

@@ -8,12 +8,15 @@ use crate::Error;
 use crate::sqlite::column::{bound, sql};
 
 /// The steps, in order; the number of steps done stands in the file as `user_version`.
-const STEPS: &[&str] =
-    &[include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_agenda.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_agenda.sql"),
+    include_str!("migrations/0003_at_once.sql"),
+];
 
 /// The schema this version knows.
-pub const VERSION: u64 = 2;
-const _: () = assert!(STEPS.len() == 2, "VERSION is the number of steps");
+pub const VERSION: u64 = 3;
+const _: () = assert!(STEPS.len() == 3, "VERSION is the number of steps");
 
 /// Says in the file whose database it is: `naap` in ASCII.
 const APPLICATION: i64 = 0x6e61_6170;

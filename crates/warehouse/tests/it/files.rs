@@ -43,6 +43,26 @@ fn a_newer_file_is_refused_and_left_alone() {
 }
 
 #[test]
+fn an_older_file_is_brought_up_to_date_by_its_writer_alone() {
+    let (_directory, path) = file();
+    drop(open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO agenda (network, hour, touched, at_once, looked_ms) VALUES (2, 5, 1, 0, 7);
+             ALTER TABLE agenda DROP COLUMN at_once; PRAGMA user_version = 2",
+        )
+        .unwrap();
+    drop(connection);
+    let refused = ReadOnly::open(&path).map(drop).unwrap_err();
+    assert!(matches!(refused, Error::Older { found: 2, known: VERSION, .. }), "{refused}");
+    let touched = open(&path).unwrap().touched_hours(NETWORK).unwrap();
+    assert_eq!(touched.len(), 1);
+    assert!(!touched.first().unwrap().at_once && touched.first().unwrap().looked_ms.is_some());
+    ReadOnly::open(&path).unwrap();
+}
+
+#[test]
 fn a_file_of_something_else_is_refused_and_left_alone() {
     let (directory, path) = file();
     let connection = Connection::open(&path).unwrap();
