@@ -72,7 +72,7 @@ pub enum Verb {
     /// A file may be a JSON list of envelopes or of {..., "value": envelope}, or lines of either, plain, gzip or zstd;
     /// or what a gateway's /getNetworkCapabilities answered, which carries no time: say when it was with --at.
     /// Files are read as they are; a bad item is counted under its code and never the end. Reading a file again changes
-    /// nothing. A folder in which another process writes is refused.
+    /// nothing, and finishes an import that was cut off. A folder in which another process writes is refused.
     ///
     /// Example: naap import --data data --at 2026-01-08T21:50:00Z events.json capabilities.json
     #[command(verbatim_doc_comment)]

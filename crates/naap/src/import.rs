@@ -2,8 +2,11 @@
 //!
 //! The collector signs as itself what unsigned files say, at the times they say. Items are translated as they are
 //! read and spilled to a file, so that a capture may be larger than the memory; sealing then goes by time, in an epoch
-//! of its own, however the files were ordered. What the collector said before it does not say again.
+//! of its own, however the files were ordered. What the collector said before it does not say again. An import that was
+//! cut off is taken up by the same import, in the same epoch, and comes out as if it had never been.
 
+mod attempt;
+mod chain;
 mod recorded;
 mod seal;
 mod spill;
@@ -15,7 +18,6 @@ use anyhow::Context;
 use events::event::{Network, Role};
 use events::refusal::{Defect, Refusal};
 use events::unit::UnixMillis;
-use publisher::identity::Identity;
 use publisher::intake::file::{Found, Limits};
 use publisher::translate::{Speaker, translate};
 use sla::trust::Member;
@@ -26,8 +28,9 @@ use crate::console::{Console, Progress, counted, grouped};
 use crate::instance::Instance;
 use crate::own::{COLLECTOR, Own};
 use crate::store::{self, Store};
+use attempt::Attempt;
+use chain::Chains;
 use recorded::Recorded;
-use seal::Seal;
 use spill::Spill;
 use summary::Summary;
 
@@ -57,18 +60,49 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
         pseudonyms: identity.pseudonym_key(),
         region: None,
     };
-    let mut summary = Summary::default();
-    let mut spill = Spill::create(instance.folder())?;
-    let latest = clock().plus(events::unit::Millis(config.accept.future_max_ms));
-    let recorded = Recorded::of(&store.ledger, identity.key())?;
-    let mut reading = Reading { at: arguments.at, latest, recorded, speaker };
-    for path in &arguments.files {
-        reading.file(path, &mut spill, &mut summary)?;
+    let (attempt, now) = (Attempt::of(&instance, network), clock());
+    let chains = Chains { attempt: &attempt, identity: &identity, network, now, store: &store };
+    let latest = now.plus(events::unit::Millis(config.accept.future_max_ms));
+    let gather = |unfinished: Option<u64>| -> anyhow::Result<Gathered> {
+        let recorded = Recorded::of(&store.ledger, identity.key(), unfinished)?;
+        let (at, speaker) = (arguments.at, speaker.clone());
+        let mut reading = Reading { at, latest, recorded, speaker };
+        let mut gathered = Gathered::new(instance.folder())?;
+        for path in &arguments.files {
+            reading.file(path, &mut gathered)?;
+        }
+        Ok(gathered)
+    };
+    let unfinished = attempt.unfinished()?;
+    let mut gathered = gather(unfinished)?;
+    if !chains.seal(unfinished, &mut gathered)? {
+        // Another import than the one that was cut off: what that one brought stands, and this one brings the rest.
+        gathered = gather(None)?;
+        let is_sealed = chains.seal(None, &mut gathered)?;
+        anyhow::ensure!(is_sealed, "the record changed while it was written");
     }
-    seal(&store, &identity, network, &mut spill, clock().0, &mut summary)?;
+    let mut summary = gathered.summary;
     settle(&store, clock(), &mut summary)?;
     console.text(summary.text(&config.instance.data))?;
     Ok(())
+}
+
+/// What the files say, to be sealed in two chains: an answer that a gateway gave once proves nobody listened until then,
+/// so that what gateways said by themselves comes out alike whether or not the answer is imported with it.
+struct Gathered {
+    answered: Spill,
+    said: Spill,
+    summary: Summary,
+}
+
+impl Gathered {
+    fn new(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            answered: Spill::create(folder, "answered")?,
+            said: Spill::create(folder, "said")?,
+            summary: Summary::default(),
+        })
+    }
 }
 
 /// How files are read.
@@ -84,16 +118,12 @@ struct Reading {
 
 impl Reading {
     /// Translates the items of a file.
-    fn file(
-        &mut self,
-        path: &Path,
-        spill: &mut Spill,
-        summary: &mut Summary,
-    ) -> anyhow::Result<()> {
+    fn file(&mut self, path: &Path, gathered: &mut Gathered) -> anyhow::Result<()> {
+        let Gathered { answered, said, summary } = gathered;
         let mut progress = Progress::new();
         for found in publisher::intake::file::open(path, Limits::default())? {
-            let (value, told_ms) = match found? {
-                Found::Envelope(envelope) => (envelope.value, UnixMillis(0)),
+            let (value, told_ms, spill) = match found? {
+                Found::Envelope(envelope) => (envelope.value, UnixMillis(0), &mut *said),
                 Found::Capabilities(dump) => {
                     let at = self.at.with_context(|| {
                         format!(
@@ -102,7 +132,7 @@ impl Reading {
                             path.display()
                         )
                     })?;
-                    (dump.value, at)
+                    (dump.value, at, &mut *answered)
                 }
                 Found::Refused(refused) => {
                     summary.refuse_item(path, &refused);
@@ -117,7 +147,7 @@ impl Reading {
                     summary.refuse(&Refusal::new(Defect::EnvelopeTime, "later than now"));
                     continue;
                 }
-                if !self.recorded.insert(event.id.as_str()) {
+                if !self.recorded.insert(event.id.as_str(), event.at_ms) {
                     summary.known += 1;
                     continue;
                 }
@@ -134,60 +164,6 @@ impl Reading {
         }
         Ok(())
     }
-}
-
-/// Seals what was read, in the order of its times, and lets it into the record.
-fn seal(
-    store: &Store,
-    identity: &Identity,
-    network: Network,
-    spill: &mut Spill,
-    now_ms: u64,
-    summary: &mut Summary,
-) -> anyhow::Result<()> {
-    let used = store
-        .ledger
-        .heads()
-        .into_iter()
-        .filter(|head| head.key == identity.key())
-        .map(|head| head.epoch);
-    // Seconds of the clock are above every epoch of a ledger that was lost; the highest one is above a clock set back.
-    let epoch = used.max().map_or(0, |highest| highest + 1).max(now_ms / 1_000);
-    let mut seal = Seal::new(identity.secret(), network, epoch);
-    let mut progress = Progress::new();
-    let total = spill.len();
-    spill.in_order(|at_ms, line| {
-        for frame in seal.push(at_ms, line)? {
-            take(store, frame, now_ms, summary)?;
-        }
-        progress.tell(|| {
-            format!("{} of {} events signed and kept", grouped(seal.events()), grouped(total))
-        });
-        Ok(())
-    })?;
-    for frame in seal.finish()? {
-        take(store, frame, now_ms, summary)?;
-    }
-    take_all(store, now_ms, summary)
-}
-
-/// How many frames are synced at once.
-const FRAMES_AT_ONCE: usize = 64;
-
-fn take(store: &Store, frame: Vec<u8>, now_ms: u64, summary: &mut Summary) -> anyhow::Result<()> {
-    summary.waiting.push(frame);
-    if summary.waiting.len() < FRAMES_AT_ONCE { Ok(()) } else { take_all(store, now_ms, summary) }
-}
-
-fn take_all(store: &Store, now_ms: u64, summary: &mut Summary) -> anyhow::Result<()> {
-    let frames = std::mem::take(&mut summary.waiting);
-    for verdict in store.intake.accept_all(frames, UnixMillis(now_ms))? {
-        match verdict {
-            Ok(_) => summary.batches += 1,
-            Err(refusal) => summary.refuse(&refusal),
-        }
-    }
-    Ok(())
 }
 
 /// Settles every hour that is over and was touched.

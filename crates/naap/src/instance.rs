@@ -7,6 +7,7 @@
 //! trust/<network>.toml    whose word counts
 //! keys/operator           the operator's key, where it is ours
 //! nodes/<name>/           name, key, spool and outbox of a node's publisher
+//! nodes/collector/import  which epoch an import seals in that is under way or was cut off
 //! addresses.json          where the running process answers
 //! ```
 //! Keys are made once and never overwritten. Nothing here knows what a role does.

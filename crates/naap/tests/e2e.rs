@@ -9,6 +9,8 @@ mod captures;
 mod dev;
 #[path = "e2e/files.rs"]
 mod files;
+#[path = "e2e/imports.rs"]
+mod imports;
 #[path = "e2e/kafka.rs"]
 mod kafka;
 #[path = "e2e/kills.rs"]
@@ -17,6 +19,8 @@ mod kills;
 mod peers;
 #[path = "e2e/process.rs"]
 mod process;
+#[path = "e2e/record.rs"]
+mod record;
 #[path = "e2e/usage.rs"]
 mod usage;
 #[path = "e2e/world.rs"]

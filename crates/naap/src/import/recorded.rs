@@ -1,11 +1,14 @@
-//! The events that the collector said in earlier imports, by the hashes of their ids.
+//! The events that the collector said in earlier imports, by the hashes of their ids and times.
 //!
-//! 16 bytes of memory an event, and no false "known" in practice: half of SHA-256 tells them apart.
+//! An id that comes again with another time is said again, so that it does not matter which is imported first: admission
+//! lets one of them count. What else an event says is not asked, so that a later version, which may translate better,
+//! says nothing twice. 16 bytes of memory an event, and no false "known" in practice: half of SHA-256 tells them apart.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use events::identity::{Digest, PublisherKey};
+use events::unit::UnixMillis;
 use events::wire::Frame;
 use ledger::Ledger;
 use serde::Deserialize;
@@ -15,16 +18,21 @@ use crate::console::{Progress, grouped};
 /// What is known to be said.
 pub(super) struct Recorded(HashSet<[u8; 16]>);
 
-/// The one field that is asked of an event.
+/// What is asked of an event.
 #[derive(Deserialize)]
 struct Named<'a> {
+    at_ms: UnixMillis,
     #[serde(borrow)]
     id: Cow<'a, str>,
 }
 
 impl Recorded {
-    /// What this key said, as the record has it.
-    pub(super) fn of(ledger: &Ledger, key: PublisherKey) -> anyhow::Result<Self> {
+    /// What this key said, as the record has it, but for the epoch of an import that was cut off.
+    pub(super) fn of(
+        ledger: &Ledger,
+        key: PublisherKey,
+        unfinished: Option<u64>,
+    ) -> anyhow::Result<Self> {
         let mut recorded = Self(HashSet::new());
         if !ledger.chains().iter().any(|(chain, _)| *chain == key) {
             return Ok(recorded);
@@ -37,10 +45,10 @@ impl Recorded {
                 format!("{} of {} batches looked through", grouped(ordinal), grouped(end))
             });
             let frame = Frame::parse(&entry.frame)?;
-            if frame.header.key == key {
+            if frame.header.key == key && Some(frame.header.epoch) != unfinished {
                 for line in frame.inflate()?.payload.events() {
                     if let Ok(event) = serde_json::from_slice::<Named<'_>>(line) {
-                        recorded.insert(&event.id);
+                        recorded.insert(&event.id, event.at_ms);
                     }
                 }
             }
@@ -48,9 +56,9 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Adds an id; says whether it is new.
-    pub(super) fn insert(&mut self, id: &str) -> bool {
-        let Digest(full) = Digest::of(&[id.as_bytes()]);
+    /// Adds an event; says whether it is new.
+    pub(super) fn insert(&mut self, id: &str, at_ms: UnixMillis) -> bool {
+        let Digest(full) = Digest::of(&[&at_ms.0.to_be_bytes(), id.as_bytes()]);
         let half = full.first_chunk().copied().unwrap_or_default();
         self.0.insert(half)
     }

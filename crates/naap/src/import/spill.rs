@@ -27,9 +27,9 @@ pub(super) struct Spill {
 }
 
 impl Spill {
-    /// An empty one in this folder.
-    pub(super) fn create(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("import.scratch");
+    /// An empty one in this folder, of this name.
+    pub(super) fn create(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let path = folder.join(format!("import-{name}.scratch"));
         let open =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
         let file = open.with_context(|| format!("cannot write {}", path.display()))?;
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn events_come_back_by_their_times() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spill = Spill::create(folder.path()).unwrap();
+        let mut spill = Spill::create(folder.path(), "test").unwrap();
         for (at, line) in [(3, "third"), (1, "first"), (2, "second"), (1, "first too"), (9, "")] {
             spill.push(UnixMillis(at), line.as_bytes()).unwrap();
         }

@@ -49,8 +49,6 @@ pub(super) struct Summary {
     pub(super) looked_at: u64,
     /// Hours that got a revision.
     pub(super) settled: Vec<Settled>,
-    /// Frames that wait to be kept.
-    pub(super) waiting: Vec<Vec<u8>>,
     refused: BTreeMap<&'static str, Refusals>,
 }
 
@@ -89,6 +87,12 @@ impl Summary {
     /// Counts something that is not used.
     pub(super) fn refuse(&mut self, refusal: &Refusal) {
         self.count(refusal.defect.code(), refusal.detail.clone());
+    }
+
+    /// Counts events as said before that turn out to be in the chain that is taken up.
+    pub(super) fn find_recorded(&mut self, events: u64) {
+        self.events = self.events.saturating_sub(events);
+        self.known += events;
     }
 
     fn count(&mut self, code: &'static str, detail: String) {

@@ -2,48 +2,18 @@
 //!
 //! `NAAP_KILLS` says how often (100 without it); a failure prints the seed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use events::event::{Event, Network};
-use events::wire::Frame;
-use ledger::Ledger;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sla::window::Hour;
-use warehouse::Reader;
-use warehouse::page::Page;
-use warehouse::sqlite::ReadOnly;
 
 use super::kafka::Producer;
 use super::process::{Running, done, text, until};
+use super::record::{recorded, revisions};
 use super::world::{THEN, as_export, envelopes, event_ids, now};
-
-/// Every revision of every hour, with its digest.
-fn scorecards(data: &Path) -> BTreeMap<(Hour, u32), String> {
-    let warehouse = ReadOnly::open(&data.join("warehouse.sqlite")).unwrap();
-    let windows = warehouse.windows(Network::Livepeer, &Page { after: None, limit: 100 }).unwrap();
-    let hours = windows.rows.iter().map(|row| row.hour);
-    let revisions = hours.flat_map(|hour| {
-        let rows = warehouse.revisions(Network::Livepeer, hour).unwrap();
-        rows.into_iter().map(move |row| ((hour, row.revision), row.digest.to_string()))
-    });
-    revisions.collect()
-}
-
-/// The ids of every event in the record.
-fn recorded(data: &Path) -> BTreeSet<String> {
-    let (ledger, _) = Ledger::open_read_only(&data.join("ledger")).unwrap();
-    let mut ids = BTreeSet::new();
-    for record in ledger.read(0) {
-        let (_, entry) = record.unwrap();
-        let batch = Frame::parse(&entry.frame).unwrap().open().unwrap();
-        let events = batch.payload.events().filter_map(|bytes| Event::decode(bytes).ok());
-        ids.extend(events.map(|event| event.id.to_string()));
-    }
-    ids
-}
 
 /// A gateway that keeps what it was not told is kept, and sends it again.
 struct Gateway {
@@ -89,7 +59,7 @@ fn kill_at_any_moment_loses_nothing_acknowledged_and_changes_nothing_final() {
     let capture = folder.path().join("past.json");
     std::fs::write(&capture, as_export(&envelopes(7, THEN, 40))).unwrap();
     done(&["import", "--data", text(&data), text(&capture)]);
-    let settled = scorecards(&data);
+    let settled = revisions(&data);
     assert!(!settled.is_empty());
 
     let seed = now().0;
@@ -152,7 +122,7 @@ fn check(data: &Path, gateway: &Gateway, settled: &BTreeMap<(Hour, u32), String>
         lost.len(),
         gateway.acknowledged.len()
     );
-    let after = scorecards(data);
+    let after = revisions(data);
     for (place, digest) in settled {
         assert_eq!(after.get(place), Some(digest), "{context}: {place:?}");
     }
