@@ -82,8 +82,15 @@ impl Export {
         revision: Option<u32>,
     ) -> Result<Self, Error> {
         let absent = |what: &str| Error::Absent(format!("{network} {hour} {what}"));
-        let view =
-            reader.hour_record(network, hour, revision)?.ok_or_else(|| absent("is not settled"))?;
+        let Some(view) = reader.hour_record(network, hour, revision)? else {
+            let latest = reader.hour_record(network, hour, None)?;
+            return Err(match (latest, revision) {
+                (Some(latest), Some(asked)) => {
+                    absent(&format!("has no revision {asked}; the latest is {}", latest.revision))
+                }
+                _ => absent("is not settled"),
+            });
+        };
         let scorecard: Scorecard = serde_json::from_slice(&view.scorecard_bytes)
             .map_err(|_| absent("has an unreadable scorecard"))?;
         let document =

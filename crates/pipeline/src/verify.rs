@@ -13,7 +13,7 @@ use events::identity::Digest;
 use events::wire::from_line;
 use serde_json::Value;
 use sla::authority::Authority;
-use sla::hour::{OpenJobs, settle};
+use sla::hour::{EventSet, OpenJobs, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::score::score_hour;
@@ -136,6 +136,7 @@ fn check_file(folder: &Path, file: &crate::export::FileEntry) -> Result<Option<S
     use sha2::Digest as _;
     let mut reader = BufReader::with_capacity(1 << 16, open(folder, &file.name)?);
     let mut hasher = sha2::Sha256::new();
+    let mut bytes = 0;
     loop {
         let part = reader.fill_buf().map_err(unreadable(&file.name))?;
         if part.is_empty() {
@@ -143,12 +144,16 @@ fn check_file(folder: &Path, file: &crate::export::FileEntry) -> Result<Option<S
         }
         hasher.update(part);
         let read = part.len();
+        bytes += read as u64;
         reader.consume(read);
     }
     let found = Digest(hasher.finalize().into());
-    let differs =
-        format!("{}: the manifest says sha256 {}, the file has {found}", file.name, file.sha256);
-    Ok((found != file.sha256).then_some(differs))
+    let is_same = found == file.sha256 && bytes == file.bytes;
+    let differs = format!(
+        "{}: the manifest says {} bytes of sha256 {}, the file has {bytes} of {found}",
+        file.name, file.bytes, file.sha256
+    );
+    Ok((!is_same).then_some(differs))
 }
 
 /// Reads and checks the batches, a bounded number of lines at once.
@@ -243,8 +248,12 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
     let settled = settle(hour, &all, &open, &authority, &policy.observe);
     let found = score_hour(hour, &settled, &open, &trust, &policy);
     if found.bytes() == claimed_bytes {
+        let held = u64::try_from(batches.len()).unwrap_or(u64::MAX);
+        if let Some(difference) = beside(manifest, &settled.event_set, held) {
+            return Ok(Verdict::Diverges(difference));
+        }
         return Ok(Verdict::Agrees {
-            batches: u64::try_from(batches.len()).unwrap_or(u64::MAX),
+            batches: held,
             digest,
             events: settled.event_set.count,
             results: found.results.len(),
@@ -256,6 +265,20 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
     Ok(Verdict::Diverges(
         first.unwrap_or_else(|| "scorecard.json is not in canonical form".to_owned()),
     ))
+}
+
+/// What the manifest says beside the scorecard and these files say otherwise. The revision is not in them: it counts
+/// how often the one who publishes settled the hour.
+fn beside(manifest: &Manifest, event_set: &EventSet, batches: u64) -> Option<String> {
+    if manifest.event_set != *event_set {
+        return Some(format!(
+            "event_set: the manifest says {} events under {}, these files give {} under {}",
+            manifest.event_set.count, manifest.event_set.root, event_set.count, event_set.root
+        ));
+    }
+    let says = manifest.batches;
+    (says != batches)
+        .then(|| format!("batches: the manifest says {says}, these files hold {batches}"))
 }
 
 /// The first place, in the order of the bytes, where two values differ.

@@ -49,14 +49,13 @@ async fn fetch_all(url: &str, loopback: bool, folder: &Path) -> anyhow::Result<(
         .with_context(|| format!("{base} serves no manifest of an export"))?;
     let total: u64 = manifest.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
     ensure!(total <= TOTAL_BYTES_MAX, "the export has {total} bytes, more than {TOTAL_BYTES_MAX}");
-    // The files of the revision that the manifest is of, whatever is settled meanwhile.
+    // The files of the revision that the manifest is of, whatever is settled meanwhile. A place that serves files as
+    // they are passes over what stands behind the question mark.
     let pinned = format!("network={}&revision={}", manifest.network, manifest.revision);
     for name in FILES {
         let entry = manifest.files.iter().find(|file| file.name == name);
         let bytes = entry.with_context(|| format!("the manifest lists no {name}"))?.bytes;
-        place
-            .file(name, query.map(|_| pinned.as_str()), bytes, FILE_WAIT, &folder.join(name))
-            .await?;
+        place.file(name, Some(&pinned), bytes, FILE_WAIT, &folder.join(name)).await?;
     }
     Ok(())
 }

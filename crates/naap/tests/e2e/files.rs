@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use serde_json::{Value, json};
+
 use super::process::{Running, done, naap, run, text};
 use super::world::{THEN, as_export, envelopes};
 
@@ -101,6 +103,35 @@ fn no_byte_of_an_export_changes_unseen() {
     assert_eq!(run(&["verify", text(&out)]).status.code(), Some(0), "as it was");
     std::fs::remove_file(out.join("trust.json")).unwrap();
     assert_eq!(run(&["verify", text(&out)]).status.code(), Some(2), "without a file");
+}
+
+/// What a manifest says of the files and of what they hold is held against them. A revision is its publisher's count.
+#[test]
+fn no_number_of_a_manifest_is_believed() {
+    let imported = import();
+    let out = imported.export("hour");
+    let path = out.join("manifest.json");
+    let whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let zeros = "0".repeat(64);
+    let bends = [
+        ("/batches", json!(3)),
+        ("/digest", json!(zeros)),
+        ("/event_set/count", json!(1)),
+        ("/event_set/root", json!(zeros)),
+        ("/event_set/rule", json!("set-0")),
+        ("/files/0/bytes", json!(1)),
+        ("/files/4/sha256", json!(zeros)),
+    ];
+    for (place, value) in bends {
+        let mut bent = whole.clone();
+        *bent.pointer_mut(place).unwrap() = value;
+        std::fs::write(&path, serde_json::to_vec(&bent).unwrap()).unwrap();
+        assert_eq!(run(&["verify", text(&out)]).status.code(), Some(1), "{place}");
+    }
+    let later = ["export", "--revision", "4", "--window", &imported.hours[0], "--data"];
+    let unknown = run(&[&later[..], &[text(&imported.data()), "--out", text(&out)]].concat());
+    let error = String::from_utf8(unknown.stderr).unwrap();
+    assert!(error.contains("has no revision 4; the latest is 0"), "{error}");
 }
 
 #[test]
