@@ -87,18 +87,20 @@ fn fresh_error(data: &Object<'_>, inference: &Object<'_>) -> Option<Reason> {
         |last: &_| now.since(*last).is_some_and(|gap| gap <= STATUS_GAP_MAX && gap > Millis(0));
     let last =
         data.moment("last_status_timestamp").filter(is_last).unwrap_or(now.minus(REPORT_INTERVAL));
-    (last < happened && happened <= now).then(|| reason::read(&message))
+    (last < happened && happened <= now).then(|| reason::read_anybodys(&message))
 }
 
 /// `ai_stream_events`: errors, restarts, parameter updates, and whatever else a runner sends.
 pub(super) fn events(envelope: &Envelope<'_>, page: &mut Page) -> Result<(), Refusal> {
     let data = envelope.object()?;
     let subtype = data.text("type").ok_or_else(|| unknown_subtype(""))?;
-    let is_from_runner = data.get("time").is_some();
+    // The gateway names the orchestrator in whatever it passes on, and nobody in an error of its own.
+    let is_passed_on = data.get("time").is_some() || data.get("orchestrator_info").is_some();
     match subtype.as_ref() {
-        "error" if is_from_runner => {
+        "error" if is_passed_on => {
             let message = data.text("message").unwrap_or_default();
-            let status = Status { error: Some(reason::read(&message)), ..bare_status(&data)? };
+            let error = Some(reason::read_anybodys(&message));
+            let status = Status { error, ..bare_status(&data)? };
             say(envelope, page, &data, Body::StreamStatus(status))
         }
         "error" => say(envelope, page, &data, gateway_error(&data)),
@@ -141,14 +143,14 @@ fn bare_status(data: &Object<'_>) -> Result<Status, Refusal> {
 
 /// A gateway's error ends the session; which way depends on its words. A normal close is told as an error too.
 fn gateway_error(data: &Object<'_>) -> Body {
-    let reason = reason::read(&data.text("message").unwrap_or_default());
+    let reason = reason::read_own(&data.text("message").unwrap_or_default());
     match reason {
         Reason::NoOrchestrator => Body::JobUnserved(Unserved { reason }),
-        Reason::UserDisconnect => Body::JobCompleted(ended(orchestrator_info(data), Some(reason))),
+        Reason::UserDisconnect => Body::JobCompleted(ended(Orchestrator::default(), Some(reason))),
         _ => Body::JobFailed(Failed {
             duration_ms: None,
             http_status: None,
-            orchestrator: orchestrator_info(data),
+            orchestrator: Orchestrator::default(),
             reason,
             tries: None,
             witness: Witness::Gateway,

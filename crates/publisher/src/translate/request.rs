@@ -54,12 +54,26 @@ impl End {
                 witness,
             });
         }
-        let reason = message.map_or(Reason::Unknown, |message| reason::read(&message));
-        if reason == Reason::NoOrchestrator {
-            return Body::JobUnserved(Unserved { reason });
+        if witness == Witness::Gateway && is_unserved(data, &orchestrator) {
+            return Body::JobUnserved(Unserved { reason: Reason::NoOrchestrator });
         }
+        let is_refused_here = witness == Witness::Gateway
+            && orchestrator.is_nobody()
+            && data.text("error_type").as_deref() == Some("bad_request");
+        let reason = match message {
+            _ if is_refused_here => Reason::InvalidRequest,
+            Some(message) => reason::read_anybodys(&message),
+            None => Reason::Unknown,
+        };
         Body::JobFailed(Failed { duration_ms, http_status, orchestrator, reason, tries, witness })
     }
+}
+
+/// Whether the gateway found nobody: by its own class of the error, or by a message about a request that names nobody. An
+/// error beside an orchestrator's name may be that orchestrator's answer.
+fn is_unserved(data: &Object<'_>, orchestrator: &Orchestrator) -> bool {
+    let says_so = |field: &str| data.text(field).is_some_and(|said| reason::is_nobody_there(&said));
+    says_so("error_type") || orchestrator.is_nobody() && says_so("error")
 }
 
 pub(super) fn ai_batch_request(envelope: &Envelope<'_>, page: &mut Page) -> Result<(), Refusal> {

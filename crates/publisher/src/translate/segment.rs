@@ -55,7 +55,7 @@ fn attempted(
         orchestrator(who.text("address").as_deref(), who.text("transcodeUri").as_deref());
     let error = data.text("error");
     let is_good = error.is_none() && (success || attempt < attempts);
-    let reason = error.map_or(Reason::Unknown, |message| reason::read(&message));
+    let reason = error.map_or(Reason::Unknown, |message| reason::read_anybodys(&message));
     let body = SegmentAttempted {
         attempt,
         attempts,

@@ -69,16 +69,28 @@ fn body(subtype: &str, data: &Object<'_>) -> Result<Body, Refusal> {
         }
         // The orchestrator it names is the one that was left.
         "orchestrator_swap" => {
-            let reason =
-                data.text("message").map_or(Reason::Unknown, |message| reason::read(&message));
+            let message = data.text("message");
+            let reason = message.map_or(Reason::Unknown, |message| reason::read_anybodys(&message));
             Body::JobSwapped(Swapped { orchestrator: somebody(data)?, reason })
         }
         "gateway_no_orchestrators_available" => {
+            of_nobody(data)?;
             Body::JobUnserved(Unserved { reason: Reason::NoOrchestrator })
         }
-        "gateway_ingest_stream_closed" => Body::JobCompleted(ended(orchestrator_info(data), None)),
+        "gateway_ingest_stream_closed" => Body::JobCompleted(ended(of_nobody(data)?, None)),
         _ => return Err(unknown_subtype(subtype)),
     })
+}
+
+/// Nobody, as the gateway's own words have it: it fills in the orchestrator only where it passes on what a runner sent
+/// under any name it liked, and no runner ends a session.
+fn of_nobody(data: &Object<'_>) -> Result<Orchestrator, Refusal> {
+    let orchestrator = orchestrator_info(data);
+    if orchestrator.is_nobody() {
+        Ok(orchestrator)
+    } else {
+        Err(refuse_data("the end of a session, said through an orchestrator"))
+    }
 }
 
 fn assigned(data: &Object<'_>, witness: Witness) -> Result<Body, Refusal> {

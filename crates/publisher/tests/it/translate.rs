@@ -4,6 +4,7 @@ mod captures;
 mod live;
 mod oddities;
 mod offers;
+mod reasons;
 mod requests;
 
 use events::event::{Event, Network, Role};

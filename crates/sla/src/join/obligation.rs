@@ -123,7 +123,7 @@ impl Bench<'_> {
     fn not_delivered(&self, tenure: &Tenure, over_ms: UnixMillis, ended: Option<End>) -> Outcome {
         match ended.map(|end| end.how) {
             Some(How::Completed(_)) => Outcome::Excused(Excuse::UserLeft),
-            Some(How::Failed(reason) | How::Swapped(reason)) => charge(reason),
+            Some(How::Failed(reason) | How::Swapped(reason)) => self.charge(tenure, reason),
             Some(How::Silent) | None => self.silence(tenure, over_ms),
         }
     }
@@ -154,13 +154,7 @@ impl Bench<'_> {
 
     /// The first output within the objective; a segment within the time it plays.
     fn latency(&self, tenure: &Tenure) -> Option<Owed> {
-        let objective = match (&tenure.segment, self.class.realtime_share_ppm) {
-            (Some(segment), Some(share)) => {
-                let plays = u128::from(segment.duration_ms?.0) * u128::from(share.0) / 1_000_000;
-                Millis(u64::try_from(plays).ok()?)
-            }
-            _ => self.class.latency_objective_ms?,
-        };
+        let objective = self.objective(tenure)?;
         if let Some(segment) = &tenure.segment {
             // An attempt is over when it is told of, so its lateness shows only in the latency it names.
             let at_ms = tenure.end?.at_ms;
@@ -175,12 +169,32 @@ impl Bench<'_> {
         Some(self.output(tenure, Obligation::Latency, objective, tenure.first_output_ms))
     }
 
+    /// The time in which the first output should come, or the segment.
+    fn objective(&self, tenure: &Tenure) -> Option<Millis> {
+        match (&tenure.segment, self.class.realtime_share_ppm) {
+            (Some(segment), Some(share)) => {
+                let plays = u128::from(segment.duration_ms?.0) * u128::from(share.0) / 1_000_000;
+                u64::try_from(plays).ok().map(Millis)
+            }
+            _ => self.class.latency_objective_ms,
+        }
+    }
+
+    /// Who answers for a tenure that ended for this reason. Whoever says that it has no room must say so before anything
+    /// came and in the time in which it should have come, or these words would excuse any failure.
+    fn charge(&self, tenure: &Tenure, reason: Reason) -> Outcome {
+        let within = self.objective(tenure).unwrap_or(self.class.output_patience_ms);
+        let in_time = |end: End| end.at_ms <= tenure.start_ms.plus(within);
+        let declines = tenure.first_output_ms.is_none() && tenure.end.is_some_and(in_time);
+        if reason == Reason::Capacity && !declines { Outcome::Bad } else { charge(reason) }
+    }
+
     /// How the tenure ended.
     fn ending(&self, tenure: &Tenure) -> Option<Owed> {
         let end = self.end(tenure)?;
         let outcome = match end.how {
             How::Completed(_) => Outcome::Good,
-            How::Failed(reason) | How::Swapped(reason) => charge(reason),
+            How::Failed(reason) | How::Swapped(reason) => self.charge(tenure, reason),
             How::Silent => Outcome::Excused(Excuse::EndUnknown),
         };
         Some(Owed { due_ms: end.at_ms, obligation: Obligation::Ending, outcome })
@@ -241,7 +255,7 @@ fn output_of(body: &Body) -> Option<&Orchestrator> {
     }
 }
 
-/// Who answers for a failure of this reason.
+/// Who answers for a failure of this reason, said in time.
 pub fn charge(reason: Reason) -> Outcome {
     match reason {
         Reason::Timeout

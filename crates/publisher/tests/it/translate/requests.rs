@@ -36,7 +36,7 @@ fn ai_batch_request() {
             (received, "job.requested", json!({})),
             (ended(json!({})), "job.completed", done),
             (error("timeout"), "job.failed", failed("timeout")),
-            (error("bad_request"), "job.failed", failed("invalid_request")),
+            (error("bad_request"), "job.failed", failed("model_error")),
             (error("worker_error"), "job.failed", failed("model_error")),
             (error("no_orchestrators"), "job.unserved", json!({ "reason": "no_orchestrator" })),
         ],
