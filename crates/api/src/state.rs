@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Tells the time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// Gives the ledger as it is now: the open one, or a fresh read-only view beside another writer.
+/// Gives the ledger, which is asked for anew with every request.
 pub type LedgerSource = Arc<dyn Fn() -> Arc<Ledger> + Send + Sync>;
 
 /// How much is taken on at once.

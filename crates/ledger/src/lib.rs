@@ -32,7 +32,7 @@ mod faults;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::ops::{Range, RangeInclusive};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use events::batch::Position;
 use events::identity::{Digest, PublisherKey};
@@ -83,6 +83,7 @@ pub struct End {
 /// An open ledger. Shared between threads by reference; calls that touch the disk block, so keep them off an
 /// asynchronous executor's threads.
 pub struct Ledger {
+    directory: PathBuf,
     shared: Shared,
     // Declared before the lock, so that the writer has finished when another process may begin.
     writer: Option<Writer>,
@@ -111,16 +112,27 @@ impl Ledger {
         let segment_bytes = options.segment_bytes.min(MAX_SEGMENT_BYTES);
         let writer =
             Writer::start(directory.to_owned(), tail, segment_bytes, volume, shared.clone())?;
-        Ok((Self { shared, writer: Some(writer), _lock: Some(lock) }, recovery))
+        let directory = directory.to_owned();
+        Ok((Self { directory, shared, writer: Some(writer), _lock: Some(lock) }, recovery))
     }
 
     /// Opens the ledger in `directory` as it is now, beside a running writer or alone, and changes nothing in it.
     ///
-    /// Sees the records that are synced at this moment, and none that come later. The directory must exist; one
-    /// without segments is a ledger without records.
+    /// Sees the records that are synced at this moment, and those that come later once [`Self::refresh`] is called. The
+    /// directory must exist; one without segments is a ledger without records.
     pub fn open_read_only(directory: &Path) -> Result<(Self, Recovery), Error> {
         let (state, recovery) = recovery::load(directory)?;
-        Ok((Self { shared: Shared::new(state), writer: None, _lock: None }, recovery))
+        let (directory, shared) = (directory.to_owned(), Shared::new(state));
+        Ok((Self { directory, shared, writer: None, _lock: None }, recovery))
+    }
+
+    /// Takes up what another process has synced since this ledger was opened to read. Reads the last segment again and
+    /// those after it; one call at a time. A ledger that is written here has nothing to take up.
+    pub fn refresh(&self) -> Result<(), Error> {
+        match self.writer {
+            None => recovery::refresh(&self.directory, &self.shared),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Appends entries in their order and returns their ordinals once they are synced.

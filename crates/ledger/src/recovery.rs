@@ -16,7 +16,7 @@ use events::identity::Digest;
 use crate::error::Error;
 use crate::scan::{Ending, Scanned, scan};
 use crate::segment::{self, Header, Mark};
-use crate::state::{Segment, State};
+use crate::state::{Segment, Shared, State};
 use crate::volume::{Volume, sync_directory};
 
 /// The most files of torn bytes that are kept for one place.
@@ -57,6 +57,35 @@ pub(crate) struct Tail {
 pub(crate) fn load(directory: &Path) -> Result<(State, Recovery), Error> {
     let (state, _, recovery) = read_all(directory, Ending::Marked)?;
     Ok((state, recovery))
+}
+
+/// Adds what was synced since the state was read: the rest of its last segment, and the segments after it.
+pub(crate) fn refresh(directory: &Path, shared: &Shared) -> Result<(), Error> {
+    let known = shared.read().segments.last().map(|last| (last.first, last.offsets.clone()));
+    let from = known.as_ref().map_or(0, |(first, _)| *first);
+    let newer = segment::list(directory)?.into_iter().filter(|(first, _)| *first >= from);
+    let mut newer = newer.peekable();
+    while let Some((first, path)) = newer.next() {
+        let ending = if newer.peek().is_some() { Ending::Whole } else { Ending::Marked };
+        let scanned = scan(path, first, ending)?;
+        match known.as_ref().filter(|(known, _)| *known == first) {
+            Some((_, offsets)) => grow(&mut shared.write(), &scanned, offsets)?,
+            None => drop(follow(&mut shared.write(), scanned)?),
+        }
+    }
+    Ok(())
+}
+
+/// Adds to the last segment what was found behind the records of it that are known.
+fn grow(state: &mut State, scanned: &Scanned, known: &[u32]) -> Result<(), Error> {
+    let Scanned { chain, segment, stamps, .. } = scanned;
+    let split = segment.offsets.split_at_checked(known.len()).zip(stamps.get(known.len()..));
+    let Some(((_, offsets), stamps)) = split.filter(|((same, _), _)| *same == known) else {
+        let what = "records of the segment were there before and are gone or moved";
+        return Err(Error::corrupt(&segment.path, segment.length, what));
+    };
+    state.extend(offsets, stamps, segment.length, *chain);
+    Ok(())
 }
 
 /// Reads a ledger, repairs it, and makes it ready to be written. The caller holds the lock.

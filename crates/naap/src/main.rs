@@ -17,6 +17,7 @@ mod import;
 mod verify;
 
 mod exports;
+mod follow;
 mod watch;
 mod web;
 

@@ -1,12 +1,10 @@
 //! `naap serve`: the API over a folder, beside the process that writes there or alone. It never writes.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use api::health::{Check, Finding};
 use api::live::{Bounds, Feed};
-use api::state::LedgerSource;
-use ledger::Ledger;
+use events::event::Network;
 use tokio_util::sync::CancellationToken;
 use warehouse::Reader;
 
@@ -14,11 +12,9 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
 use crate::process::{Deadline, Signals};
+use crate::watch::{self, Counts};
 use crate::web::{self, Gifts, Sources};
-use crate::{process, store};
-
-/// The view of the record is made anew at most so often: making it reads all of it.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+use crate::{follow, process, store};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -29,11 +25,17 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let instance = Instance::look(&config.instance.data)?;
     let clock = store::clock();
     let warehouse: Arc<dyn Reader> = Arc::new(store::look_at_warehouse(&instance)?);
+    let ledger = Arc::new(store::look_at_ledger(&instance)?);
+    let feed = Arc::new(Feed::new(clock(), Bounds::default()));
+    let (failures, mut failed) = process::failures();
+    let counts = Counts::default();
+    let listener = watch::listener(Arc::clone(&feed), counts, Arc::clone(&clock));
+    let (seen, facts) = (Arc::clone(&ledger), Arc::clone(&warehouse));
+    let following = follow::start(seen, facts, Network::ALL.to_vec(), listener, &failures)?;
     let sources = Sources {
-        ledger: view(instance, Arc::clone(&warehouse))?,
+        ledger: Arc::new(move || Arc::clone(&ledger)),
         warehouse: Arc::clone(&warehouse),
     };
-    let feed = Arc::new(Feed::new(clock(), Bounds::default()));
     let reads = move || match warehouse.last_ordinal() {
         Ok(_) => Finding::ok("it can be read"),
         Err(error) => Finding::wrong(error.to_string()),
@@ -44,35 +46,11 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let signals = Signals::listen()?;
     console.line(format_args!("API http://{}, described at /docs", listener.local_addr()?))?;
-    let (failures, mut failed) = process::failures();
     let serving = failures
         .watch("serving", web::serve(listener, router, config.instance.stop_ms, stopping.clone()));
     let outcome = failed.or_asked(signals).await;
     stopping.cancel();
+    following.stop();
     Deadline::after(config.instance.stop_ms).join("serving", [serving]).await;
     outcome
-}
-
-/// The record as another process left it, looked at again when the warehouse tells of records that are not in view.
-fn view(instance: Instance, warehouse: Arc<dyn Reader>) -> anyhow::Result<LedgerSource> {
-    let first = Arc::new(store::look_at_ledger(&instance)?);
-    let seen = Mutex::new((Instant::now(), first));
-    Ok(Arc::new(move || {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (looked, ledger): &mut (Instant, Arc<Ledger>) = &mut seen;
-        let is_behind = match warehouse.last_ordinal() {
-            Ok(Some(last)) => last >= ledger.end().next,
-            _ => false,
-        };
-        if is_behind && looked.elapsed() >= LOOK_EVERY {
-            match store::look_at_ledger(&instance) {
-                Ok(fresh) => *ledger = Arc::new(fresh),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot look at the ledger again; the last view stays")
-                }
-            }
-            *looked = Instant::now();
-        }
-        Arc::clone(ledger)
-    }))
 }

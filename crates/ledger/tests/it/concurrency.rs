@@ -85,22 +85,32 @@ fn readers_and_copies_beside_a_running_writer_see_a_beginning_of_the_ledger() {
             }
             is_done.store(true, Ordering::Release);
         });
-        let mut seen = 0;
-        let mut rounds = 0;
+        let (mut seen, mut rounds) = (0, 0);
+        let (following, _) = Ledger::open_read_only(directory.path()).unwrap();
         while !is_done.load(Ordering::Acquire) || rounds < 3 {
             rounds += 1;
             let known = ledger.end().next;
             let (beside, _) = Ledger::open_read_only(directory.path()).unwrap();
+            following.refresh().unwrap();
+            assert!(following.end().next >= known);
             let target = tempfile::tempdir().unwrap();
             copy(directory.path(), target.path());
             let (copied, _) = Ledger::open(target.path(), SMALL).unwrap();
-            for (name, reader) in [("same", &ledger), ("beside", &beside), ("copy", &copied)] {
+            for (name, reader) in [
+                ("same", &ledger),
+                ("beside", &beside),
+                ("copy", &copied),
+                ("following", &following),
+            ] {
                 let records = contents_so_far(reader);
                 assert!(records >= known, "{name}: {records} of {known}");
                 seen = seen.max(records);
             }
         }
         assert!(seen > 0);
+        following.refresh().unwrap();
+        assert_eq!(following.end(), ledger.end());
+        assert_eq!(following.heads(), ledger.heads());
     });
     assert_eq!(contents(&ledger), (0..400).map(entry).collect::<Vec<_>>());
 }

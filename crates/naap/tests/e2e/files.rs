@@ -1,12 +1,14 @@
 //! Import, export, verify: captures become hours, hours become files, and no byte of the files can change unseen.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::process::{Running, done, naap, run, text};
-use super::world::{THEN, as_export, envelopes};
+use super::process::{DEADLINE, Running, done, http, naap, run, text};
+use super::world::{THEN, as_export, envelopes, now};
 
 /// A folder with the data of two hours that were imported, and what the import said.
 struct Imported {
@@ -171,11 +173,37 @@ fn beside(running: &Running, data: &Path, hour: &str) {
     let mut serve = serve.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut greeting = String::new();
     let out = serve.stdout.take().unwrap();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut greeting).unwrap();
+    BufReader::new(out).read_line(&mut greeting).unwrap();
     let base = greeting.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-    let url = format!("{}/v1/exports/{hour}", base.trim_end_matches(','));
-    let verified = run(&["verify", "--loopback", &url]);
+    let base = base.trim_end_matches(',');
+    let verified = run(&["verify", "--loopback", &format!("{base}/v1/exports/{hour}")]);
+    let heard = hears_of_batches(base.trim_start_matches("http://").parse().unwrap(), running);
     serve.kill().unwrap();
     serve.wait().unwrap();
     assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert!(heard.contains("event: batch"), "{heard}");
+}
+
+/// What one who only reads tells its listeners, up to the first batch that another process takes.
+fn hears_of_batches(address: SocketAddr, running: &Running) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let request = format!("GET /v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    let mut heard = String::new();
+    let mut until = |word: &str| {
+        for line in lines.by_ref() {
+            heard.push_str(&line);
+            heard.push('\n');
+            if line.contains(word) {
+                return;
+            }
+        }
+    };
+    until("listening");
+    let said = envelopes(31, now(), 1).join(&b'\n');
+    assert_eq!(http(running.at("intake"), "POST", "/v1/intake/events", &said).0, 202);
+    until("event: batch");
+    heard
 }
