@@ -4,6 +4,7 @@
 //! each orchestrator it names, and what testers said of its jobs before they began and after they ended. All of that,
 //! with the standing facts, can be exported and settled again.
 
+mod about;
 pub mod fact;
 mod input;
 mod reading;

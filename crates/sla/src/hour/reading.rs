@@ -5,21 +5,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
-use events::body::{Body, Orchestrator};
-use events::event::{Event, Origin, Role, Workload};
-use events::identity::{Address, JobId, NodeId, Region};
+use events::body::Body;
+use events::event::{Origin, Workload};
+use events::identity::{Address, JobId};
 use events::unit::UnixMillis;
 
+use super::about::About;
 use super::fact::{JobFact, TenureFact, state};
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::obligation::Owed;
-use crate::join::story::{Side, is_telling};
+use crate::join::story::is_telling;
 use crate::join::tenure::Tenure;
 use crate::mapping::Mappings;
 use crate::policy::{Class, Observe};
 use crate::probes::Probes;
-use crate::tally::{Cell, CellKey, DemandKey, Outcome, Subject, Tally, WorkClass, add};
+use crate::tally::{Cell, CellKey, DemandKey, Outcome, Tally, add};
 use crate::window::Hour;
 
 /// The jobs read so far and what they add up to.
@@ -236,64 +237,5 @@ struct Blocks {
 impl Blocks {
     fn cell(&mut self, moment: UnixMillis) -> &mut Cell {
         self.cells.entry(moment.0 / self.block_ms).or_default()
-    }
-}
-
-/// What an episode is about, and who told of it.
-struct About {
-    class: WorkClass,
-    collected: bool,
-    node: Option<(Address, NodeId)>,
-    origin: Origin,
-    region: Option<Region>,
-    requested_ms: Option<UnixMillis>,
-    /// Who spoke for the gateway's side.
-    sources: BTreeSet<Address>,
-}
-
-impl About {
-    fn of(workload: Workload, episode: &Episode<'_>, origin: Origin) -> Self {
-        fn known<'a, T: Clone + 'a>(
-            episode: &'a Episode<'_>,
-            pick: impl Fn(&'a Event) -> Option<&'a T>,
-        ) -> Option<T> {
-            let told = episode.told().chain(episode.answered());
-            told.map(|claim| claim.event).find_map(pick).cloned()
-        }
-        let requested =
-            episode.told().find(|claim| matches!(claim.event.body, Body::JobRequested(_)));
-        let spoke =
-            episode.answered().next().map(|claim| (claim.event.reporter, claim.event.node.clone()));
-        let testers = episode.claims.iter().map(Side::of).filter(|side| side.role == Role::Tester);
-        let testers: BTreeSet<Address> = testers.map(|side| side.reporter).collect();
-        let teller = episode.teller.map(|teller| teller.reporter);
-        Self {
-            class: WorkClass {
-                model: known(episode, |event| event.model.as_ref()),
-                pipeline: known(episode, |event| event.pipeline.as_ref()),
-                workload,
-            },
-            collected: episode.teller.is_some_and(|teller| teller.role == Role::Collector),
-            node: spoke,
-            origin,
-            region: known(episode, |event| event.region.as_ref()),
-            requested_ms: requested.map(|claim| claim.counted_ms),
-            sources: testers.into_iter().chain(teller).collect(),
-        }
-    }
-
-    /// Those whose word about `operator` counts: everybody on the gateway's side but the operator itself.
-    fn sources(&self, operator: Option<Address>) -> Vec<Address> {
-        self.sources.iter().copied().filter(|reporter| Some(*reporter) != operator).collect()
-    }
-
-    fn subject(&self, operator: Option<Address>, seen: &Orchestrator) -> Subject {
-        let own_node = self.node.as_ref().filter(|(speaker, _)| Some(*speaker) == operator);
-        Subject {
-            node: own_node.map(|(_, node)| node.clone()),
-            operator,
-            signer: if operator.is_none() { seen.signer } else { None },
-            url: seen.url.clone(),
-        }
     }
 }

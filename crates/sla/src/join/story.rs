@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use events::body::Body;
-use events::event::{Role, Workload};
+use events::event::{Event, Role, Workload};
 use events::identity::Address;
 
 use crate::admit::Admitted;
@@ -96,7 +96,23 @@ fn story<'a>(claims: &[Admitted<'a>], teller: Option<Side>) -> Option<Story<'a>>
         teller == Some(side) || side.role == Role::Tester || !is_gateway_side(side.role)
     };
     let claims: Vec<Admitted<'a>> = claims.iter().filter(belongs).copied().collect();
-    let told = claims.iter().filter(|claim| teller == Some(Side::of(claim)));
-    let workload = told.chain(&claims).find_map(|claim| claim.event.workload)?;
+    let workload = known(&claims, teller, |event| event.workload.as_ref()).copied()?;
     Some(Story { claims, teller, workload })
+}
+
+/// What the work is, by the first claim that says it: the teller's, else a tester's. The orchestrator's side is asked
+/// only where the teller told nothing, or it could choose what it is judged beside.
+pub fn known<'a, T>(
+    claims: &[Admitted<'a>],
+    teller: Option<Side>,
+    pick: impl Fn(&'a Event) -> Option<&'a T>,
+) -> Option<&'a T> {
+    let said_by = |is_asked: &dyn Fn(Side) -> bool| {
+        let mut asked = claims.iter().filter(|claim| is_asked(Side::of(claim)));
+        asked.find_map(|claim| pick(claim.event))
+    };
+    let is_told = claims.iter().any(|claim| teller == Some(Side::of(claim)) && is_telling(claim));
+    said_by(&|side| teller == Some(side))
+        .or_else(|| said_by(&|side| is_gateway_side(side.role)))
+        .or_else(|| if is_told { None } else { said_by(&|_| true) })
 }

@@ -38,10 +38,14 @@ pub struct Expected {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Job {
+    /// Its workload, pipeline and model in one line, `-` for what is unknown.
+    class: Option<String>,
     hour: Option<Hour>,
     is_open: Option<bool>,
     job: String,
     origin: Option<String>,
+    /// Where it was asked for, `-` where that is unknown.
+    region: Option<String>,
     state: String,
 }
 
@@ -204,6 +208,17 @@ impl Differences<'_> {
                 let found = self.played[&hour].settled.open.contains_key(&job_id);
                 self.compare(&format!("{what} open"), &is_open, &found);
             }
+            if job.class.is_some() {
+                let class = fact.as_ref().map(|fact| {
+                    let (pipeline, model) = (word(&fact.class.pipeline), word(&fact.class.model));
+                    format!("{} {pipeline} {model}", fact.class.workload)
+                });
+                self.compare(&format!("{what} class"), &job.class, &class);
+            }
+            if job.region.is_some() {
+                let region = fact.as_ref().map(|fact| word(&fact.region));
+                self.compare(&format!("{what} region"), &job.region, &region);
+            }
             if job.origin.is_some() {
                 let origin = fact.map(|fact| fact.origin.to_string());
                 self.compare(&format!("{what} origin"), &job.origin, &origin);
@@ -268,6 +283,11 @@ impl Differences<'_> {
             self.compare(&format!("{hour} demand by {}", asked.by), &expected, &found);
         }
     }
+}
+
+/// A name as a case writes it.
+fn word(name: &Option<impl ToString>) -> String {
+    name.as_ref().map_or("-".to_owned(), ToString::to_string)
 }
 
 /// An obligation as a case writes it.
