@@ -241,8 +241,10 @@ fn read_story<'a>(
         let horizon = reading.horizon;
         let bench = Bench { class, coverage, episode: &episode, horizon, hour, observe };
         let judged = tenures(&episode, workload, observe.linger_ms).into_iter().map(|tenure| {
-            let operator = reading.operator(&tenure);
-            Judged { operator, owed: bench.judge(&tenure, operator), tenure }
+            let resolved = reading.resolve(&tenure);
+            let operator = resolved.map(|resolved| resolved.operator);
+            let tie = resolved.and_then(|resolved| resolved.tie);
+            Judged { operator, owed: bench.judge(&tenure, operator), tenure, tie }
         });
         let judged: Vec<Judged> = judged.collect();
         if episode.is_open_at(hour.end(), class, observe) {

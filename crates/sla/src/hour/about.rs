@@ -6,12 +6,17 @@ use std::collections::BTreeSet;
 
 use events::body::{Body, Orchestrator};
 use events::event::{Origin, Role, Workload};
-use events::identity::{Address, NodeId, Region};
+use events::identity::{Address, Model, NodeId, Pipeline, Region};
 use events::unit::UnixMillis;
 
+use super::reading::Judged;
+use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::story::{Side, known};
 use crate::tally::{Subject, WorkClass};
+
+/// The pipeline of live video, where a session's words name none.
+const LIVE_VIDEO: &str = "live-video-to-video";
 
 /// What an episode is about, and who told of it.
 pub struct About {
@@ -33,7 +38,12 @@ pub struct About {
 
 impl About {
     /// What `episode` is about.
-    pub fn of(workload: Workload, episode: &Episode<'_>, origin: Origin) -> Self {
+    pub fn of(
+        workload: Workload,
+        episode: &Episode<'_>,
+        origin: Origin,
+        judged: &[Judged<'_>],
+    ) -> Self {
         let claims = &episode.claims;
         let requested =
             episode.told().find(|claim| matches!(claim.event.body, Body::JobRequested(_)));
@@ -43,12 +53,20 @@ impl About {
         let testers: BTreeSet<Address> = testers.map(|side| side.reporter).collect();
         let teller = episode.teller;
         let told_by = teller.map(|teller| teller.reporter);
+        let mut class = WorkClass {
+            model: known(claims, teller, |event| event.model.as_ref()).cloned(),
+            pipeline: known(claims, teller, |event| event.pipeline.as_ref()).cloned(),
+            workload,
+        };
+        if class.model.is_none()
+            && class.workload == Workload::LiveVideo
+            && let Some((pipeline, model)) = common_offer(judged, class.pipeline.as_ref())
+        {
+            class.pipeline = Some(pipeline.clone());
+            class.model = Some(model.clone());
+        }
         Self {
-            class: WorkClass {
-                model: known(claims, teller, |event| event.model.as_ref()).cloned(),
-                pipeline: known(claims, teller, |event| event.pipeline.as_ref()).cloned(),
-                workload,
-            },
+            class,
             collected: teller.is_some_and(|teller| teller.role == Role::Collector),
             node: spoke,
             origin,
@@ -73,4 +91,32 @@ impl About {
             url: seen.url.clone(),
         }
     }
+}
+
+/// The one live model that everybody who had the session offered, as others than they themselves say. The first words
+/// of a session name no model, so one that dies early would else be missing where its model is judged.
+fn common_offer<'a>(
+    judged: &[Judged<'a>],
+    pipeline: Option<&Pipeline>,
+) -> Option<(&'a Pipeline, &'a Model)> {
+    let told = judged.iter().filter(|judged| !judged.tenure.self_told);
+    let common = told
+        .filter_map(|judged| live_offers(judged.tie?, pipeline))
+        .reduce(|common, offers| common.intersection(&offers).copied().collect())?;
+    let mut common = common.into_iter();
+    common.next().filter(|_| common.next().is_none())
+}
+
+/// All the live models that the orchestrator of a tie offers; none where it says so itself, or not all are told.
+fn live_offers<'a>(
+    tie: Admitted<'a>,
+    pipeline: Option<&Pipeline>,
+) -> Option<BTreeSet<(&'a Pipeline, &'a Model)>> {
+    let Body::CapabilityOffered(said) = &tie.event.body else { return None };
+    if said.omitted.is_some() || said.orchestrator.recipient == Some(tie.event.reporter) {
+        return None;
+    }
+    let asked = pipeline.map_or(LIVE_VIDEO, Pipeline::as_str);
+    let offers = said.offers.iter().filter(|offer| offer.pipeline.as_str() == asked);
+    Some(offers.filter_map(|offer| Some((&offer.pipeline, offer.model.as_ref()?))).collect())
 }

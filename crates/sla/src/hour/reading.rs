@@ -17,7 +17,7 @@ use crate::join::episode::Episode;
 use crate::join::obligation::Owed;
 use crate::join::story::is_telling;
 use crate::join::tenure::Tenure;
-use crate::mapping::Mappings;
+use crate::mapping::{Mappings, Resolved};
 use crate::policy::{Class, Observe};
 use crate::probes::Probes;
 use crate::tally::{Cell, CellKey, DemandKey, Outcome, Tally, add};
@@ -46,13 +46,15 @@ pub struct Reading<'a, 'b> {
 }
 
 /// A tenure, who answers for it, and what it owes in the hour.
-pub struct Judged {
+pub struct Judged<'a> {
     /// Who answers for it.
     pub operator: Option<Address>,
     /// What it owes.
     pub owed: Vec<Owed>,
     /// The tenure.
     pub tenure: Tenure,
+    /// The claim that told who answers for it, where one was needed.
+    pub tie: Option<Admitted<'a>>,
 }
 
 impl<'a, 'b> Reading<'a, 'b> {
@@ -79,7 +81,7 @@ impl<'a, 'b> Reading<'a, 'b> {
     }
 
     /// Who answers for a tenure.
-    pub fn operator(&mut self, tenure: &Tenure) -> Option<Address> {
+    pub fn resolve(&mut self, tenure: &Tenure) -> Option<Resolved<'a>> {
         // An orchestrator is whoever it is while the hour charges it, not whoever it was when a long job began.
         let moment = tenure.start_ms.max(self.hour.start());
         let resolved = self.mappings.resolve(&tenure.orchestrator, moment);
@@ -87,7 +89,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             self.weighed.get_mut(place).into_iter().for_each(|is_weighed| *is_weighed = true);
         }
         self.ties.extend(resolved.and_then(|resolved| resolved.tie));
-        resolved.map(|resolved| resolved.operator)
+        resolved
     }
 
     /// Takes one episode of a job with its judged tenures.
@@ -97,12 +99,12 @@ impl<'a, 'b> Reading<'a, 'b> {
         workload: Workload,
         class: &Class,
         episode: &Episode<'a>,
-        judged: Vec<Judged>,
+        judged: Vec<Judged<'a>>,
     ) {
-        let about = About::of(workload, episode, self.origin(job_id, episode));
+        let about = About::of(workload, episode, self.origin(job_id, episode), &judged);
         self.count_demand(&about, episode, &judged);
         let mut tenures = Vec::with_capacity(judged.len());
-        for Judged { operator, owed, tenure } in judged {
+        for Judged { operator, owed, tenure, .. } in judged {
             self.count_tenure(&about, operator, &owed, &tenure);
             tenures.push(TenureFact::of(operator, owed, tenure));
         }
@@ -150,7 +152,7 @@ impl<'a, 'b> Reading<'a, 'b> {
         fact.reporters = reporters.into_iter().collect();
     }
 
-    fn count_demand(&mut self, about: &About, episode: &Episode<'_>, judged: &[Judged]) {
+    fn count_demand(&mut self, about: &About, episode: &Episode<'_>, judged: &[Judged<'_>]) {
         let Some(first) = episode.told().find(|claim| is_telling(claim)) else { return };
         let mut unserved =
             episode.told().filter(|claim| matches!(claim.event.body, Body::JobUnserved(_)));

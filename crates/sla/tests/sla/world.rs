@@ -15,7 +15,7 @@ mod rounds;
 use std::collections::BTreeMap;
 
 use events::batch::Batch;
-use events::body::capability::Offered;
+use events::body::capability::{Offer, Offered};
 use events::body::node::Heartbeat;
 use events::body::record::Revoked;
 use events::body::{Body, Orchestrator};
@@ -181,10 +181,22 @@ impl World {
     }
 }
 
+/// Half of them offer one live model, half two.
 pub fn offer(orchestrator: Orchestrator) -> Body {
+    let is_two = orchestrator.recipient.is_some_and(|recipient| recipient.0[0] % 2 == 0);
+    let models = if is_two { &["model-1", "model-2"][..] } else { &["model-1"] };
+    let offer = |model: &&str| Offer {
+        capacity: None,
+        in_use: None,
+        model: model.parse().ok(),
+        pipeline: "live-video-to-video".parse().unwrap(),
+        price: None,
+        runner_version: None,
+        warm: None,
+    };
     Body::CapabilityOffered(Offered {
         gpus: Vec::new(),
-        offers: Vec::new(),
+        offers: models.iter().map(offer).collect(),
         omitted: None,
         orchestrator,
         price: None,

@@ -82,7 +82,10 @@ impl Plot<'_> {
         let mut event = self.people[by].says(id, self.at_ms, body);
         event.job_id = Some(self.job_id);
         event.workload = Some(self.workload);
-        event.model = Some("model-1".parse().unwrap());
+        // Of a live session only statuses name the model.
+        let names_model =
+            self.workload != Workload::LiveVideo || matches!(event.body, Body::StreamStatus(_));
+        event.model = names_model.then(|| "model-1".parse().unwrap());
         event.origin = (by == TESTER).then_some(Origin::Probe);
         let sealed_ms = self.at_ms.plus(Millis(200));
         self.said.push(Said { by, event, sealed_ms });
