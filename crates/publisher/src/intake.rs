@@ -30,6 +30,8 @@ pub mod refusal {
     pub const MALFORMED: &str = "E-ENVELOPE-MALFORMED";
     /// Wrong or missing credentials.
     pub const LOGIN: &str = "E-DOOR-LOGIN";
+    /// Another path or method than those of the door.
+    pub const REQUEST: &str = "E-DOOR-REQUEST";
     /// Too many connections or too much under way.
     pub const BUSY: &str = "E-DOOR-BUSY";
     /// A request or an answer that did not get through in time.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER,
+    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
@@ -94,6 +94,8 @@ pub fn router(
     Ok(Router::new()
         .route("/v1/intake/events", post(events))
         .route("/v1/intake/transcode", post(transcode))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), guard))
         .with_state(door))
 }
@@ -108,6 +110,18 @@ async fn transcode(State(door): State<Arc<Door>>, request: Request) -> Response 
         _ => Err("its type is not \"transcode\""),
     };
     door.take(request, is_transcode).await
+}
+
+async fn nowhere(State(door): State<Arc<Door>>) -> Response {
+    door.refuse(Problem::new(
+        StatusCode::NOT_FOUND,
+        refusal::REQUEST,
+        "send to /v1/intake/events or /v1/intake/transcode",
+    ))
+}
+
+async fn otherwise(State(door): State<Arc<Door>>) -> Response {
+    door.refuse(Problem::new(StatusCode::METHOD_NOT_ALLOWED, refusal::REQUEST, "send it by POST"))
 }
 
 /// Lets in who shows the token; without one, only who came by an address of this machine: a web page that rebound its name to
@@ -313,6 +327,9 @@ impl IntoResponse for Problem {
                 HeaderName::from_static("www-authenticate"),
                 HeaderValue::from_static("Bearer"),
             ),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(ALLOW, HeaderValue::from_static("POST"))
+            }
             _ => None,
         };
         response

@@ -240,3 +240,15 @@ async fn a_rebound_name_is_turned_away() {
         assert_eq!(door.ask(request).await.0.is_success(), welcome, "{host}");
     }
 }
+
+#[tokio::test]
+async fn another_path_or_method_is_answered_as_any_refusal() {
+    let door = open(plain());
+    let code = "E-DOOR-REQUEST".to_owned();
+    assert_eq!(door.refusal(post("/v1/intake/event", "{}")).await, (404, code.clone()));
+    let get = || Request::get("/v1/intake/events").header("host", "127.0.0.1").body(Body::empty());
+    assert_eq!(door.refusal(get().unwrap()).await, (405, code.clone()));
+    let answer = door.router.clone().oneshot(get().unwrap()).await.unwrap();
+    assert_eq!(answer.headers()["allow"], "POST");
+    assert_eq!(door.counts.snapshot().refused["E-DOOR-REQUEST"], 3);
+}
