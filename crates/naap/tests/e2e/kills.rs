@@ -12,8 +12,8 @@ use sla::window::Hour;
 
 use super::kafka::Producer;
 use super::process::{Running, done, text, until};
-use super::record::{recorded, revisions};
-use super::world::{THEN, as_export, envelopes, event_ids, now};
+use super::record::{lost, revisions};
+use super::world::{THEN, as_export, envelopes, now};
 
 /// A gateway that keeps what it was not told is kept, and sends it again.
 struct Gateway {
@@ -109,13 +109,7 @@ fn check(data: &Path, gateway: &Gateway, settled: &BTreeMap<(Hour, u32), String>
             .then_some(())
     });
     running.stop();
-    let recorded = recorded(data);
-    let lost: Vec<String> = gateway
-        .acknowledged
-        .iter()
-        .flat_map(|envelope| event_ids(envelope))
-        .filter(|id| !recorded.contains(id))
-        .collect();
+    let lost = lost(data, &gateway.acknowledged);
     assert!(
         lost.is_empty(),
         "{context}: {} of {} lost: {lost:?}",

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use events::event::{Event, Network};
+use events::event::{Event, Network, Role};
+use events::identity::Address;
+use events::unit::UnixMillis;
 use events::wire::Frame;
 use ledger::Ledger;
+use publisher::identity::Identity;
+use publisher::translate::{Speaker, translate};
 use sla::window::Hour;
 use warehouse::Reader;
 use warehouse::page::Page;
@@ -66,7 +70,21 @@ pub fn event_ids(data: &Path) -> Vec<String> {
     ids
 }
 
-/// The ids of every event in the record.
-pub fn recorded(data: &Path) -> BTreeSet<String> {
-    event_ids(data).into_iter().collect()
+/// The ids of what became of envelopes that the gateway's node acknowledged, as far as they are not in the record.
+pub fn lost(data: &Path, acknowledged: &[Vec<u8>]) -> Vec<String> {
+    let identity = Identity::open(&data.join("nodes/gateway")).unwrap();
+    let speaker = Speaker {
+        network: Network::Livepeer,
+        reporter: Address([1; 20]),
+        role: Role::Gateway,
+        node: identity.node.clone(),
+        // Ids that cannot be repeated are hashed with a secret of the node.
+        pseudonyms: identity.pseudonym_key(),
+        region: None,
+    };
+    let recorded: BTreeSet<String> = event_ids(data).into_iter().collect();
+    let events = acknowledged
+        .iter()
+        .flat_map(|envelope| translate(envelope, &speaker, UnixMillis::EARLIEST).events);
+    events.map(|event| event.id.to_string()).filter(|id| !recorded.contains(id)).collect()
 }

@@ -1,10 +1,6 @@
 //! Envelopes to play with: what a simulated network's gateways say, at a moment the test picks.
 
-use events::event::{Network, Role};
-use events::identity::Address;
 use events::unit::UnixMillis;
-use publisher::pseudonym::PseudonymKey;
-use publisher::translate::{Speaker, translate};
 use simulator::options::Options;
 use simulator::world::{What, World};
 
@@ -37,18 +33,4 @@ pub fn as_export(envelopes: &[Vec<u8>]) -> Vec<u8> {
     };
     let items: Vec<_> = envelopes.iter().enumerate().map(item).collect();
     serde_json::to_vec_pretty(&items).unwrap()
-}
-
-/// The ids of the events that an envelope becomes.
-pub fn event_ids(envelope: &[u8]) -> Vec<String> {
-    let speaker = Speaker {
-        network: Network::Livepeer,
-        reporter: Address([1; 20]),
-        role: Role::Gateway,
-        node: "5f0c1a52-7b1a-4b8e-9c55-0d7f7f3f8a11".parse().unwrap(),
-        pseudonyms: PseudonymKey::of(&ed25519_dalek::SigningKey::from_bytes(&[1; 32])),
-        region: None,
-    };
-    let events = translate(envelope, &speaker, now()).events;
-    events.iter().map(|event| event.id.to_string()).collect()
 }
