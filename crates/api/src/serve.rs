@@ -4,15 +4,20 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,8 +74,9 @@ pub async fn serve(
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) => {
-                let connection = graceful.watch(connect(stream, router.clone(), options));
+            Ok((stream, from)) => {
+                let connection = connect(stream, from, router.clone(), options);
+                let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     // Whatever ended it, the client is gone: there is nobody to tell.
                     connection.await.ok();
@@ -93,9 +99,18 @@ pub async fn serve(
     outcome
 }
 
-type Connection = http1::Connection<TokioIo<Paced>, TowerToHyperService<Router>>;
-
-fn connect(stream: TcpStream, router: Router, options: Options) -> Connection {
+/// Answers one client; its requests carry its address.
+fn connect(
+    stream: TcpStream,
+    from: SocketAddr,
+    router: Router,
+    options: Options,
+) -> impl GracefulConnection<Error = hyper::Error> {
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(from));
+        router.call(request)
+    });
     // Small answers leave at once; where the system refuses that, they are only slower.
     stream.set_nodelay(true).ok();
     http1::Builder::new()
@@ -104,7 +119,7 @@ fn connect(stream: TcpStream, router: Router, options: Options) -> Connection {
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(
             TokioIo::new(Paced::new(stream, Duration::from_millis(options.stall_ms))),
-            TowerToHyperService::new(router),
+            answer,
         )
 }
 

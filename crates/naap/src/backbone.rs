@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::live::{Bounds, Feed};
+use api::metrics::Exposition;
 use api::state::LedgerSource;
 use channel::address::Policy;
-use channel::http::{Limits, Peer, Served};
+use channel::http::{Limits, Pace, Peer, Served, Visitors};
 use events::event::Network;
 use pipeline::Clock;
 use pipeline::repair::{Progress, RepairError, repair};
@@ -81,8 +82,13 @@ impl Foundation {
             Arc::new(move || Arc::clone(&ledger))
         };
         let sources = Sources { ledger, warehouse: store.warehouse.clone() };
-        let served =
-            Served { sink: Some(door.sink()), feed: None, source: Some(Arc::new(store.source())) };
+        let visitors = visitors(config, &mut gifts);
+        let served = Served {
+            sink: Some(door.sink()),
+            feed: None,
+            source: Some(Arc::new(store.source())),
+            visitors: Some(visitors),
+        };
         let peers = channel::http::router(served, Limits::default());
         let router = web::router(config, &door.clock, sources, feed, gifts, stopping.clone());
         let router = router.merge(peers);
@@ -117,6 +123,22 @@ impl Backbone {
         let settling = tokio::task::spawn_blocking(move || self.settling.stop());
         deadline.join("settling", [settling]).await;
     }
+}
+
+/// Who may call the channel how often; what is turned away is counted.
+pub fn visitors(config: &Config, gifts: &mut Gifts) -> Arc<Visitors> {
+    let accept = &config.accept;
+    let visitors = Arc::new(Visitors::new(Pace {
+        burst: accept.requests_burst,
+        per_second: accept.requests_per_s,
+        proxies: accept.proxies.clone(),
+    }));
+    let counted = Arc::clone(&visitors);
+    gifts.contributors.push(Arc::new(move |to: &mut Exposition| {
+        let meaning = "Requests of addresses that called too often.";
+        to.counter("naap_paced_requests_total", meaning, &[], counted.turned_away());
+    }));
+    visitors
 }
 
 /// Which addresses peers may have.

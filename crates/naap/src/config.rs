@@ -5,7 +5,8 @@
 
 mod layers;
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -56,6 +57,9 @@ sections! {
         future_max_ms: u64,
         strangers_bytes_max: u64,
         stranger_batches_max: u64,
+        requests_per_s: u32,
+        requests_burst: u32,
+        proxies: BTreeSet<IpAddr>,
     }
     /// The API's door.
     Api {

@@ -13,7 +13,7 @@ use channel::{Backfill, BoxFuture, Head, Publish};
 use publisher::outbox::Shelf;
 use tokio_util::sync::CancellationToken;
 
-use crate::backbone::policy;
+use crate::backbone::{policy, visitors};
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
@@ -57,8 +57,10 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let addresses =
         Addresses { api: Some(listener.local_addr()?), intake: node.intake, kafka: node.kafka };
     let shelves = Shelves([node.shelf.clone(), heralding.shelf.clone()]);
-    let served = Served { sink: None, feed: None, source: Some(Arc::new(shelves)) };
-    let router = channel::http::router(served, Limits::default()).merge(metrics(node.gifts()));
+    let mut gifts = node.gifts();
+    let visitors = Some(visitors(config, &mut gifts));
+    let served = Served { sink: None, feed: None, source: Some(Arc::new(shelves)), visitors };
+    let router = channel::http::router(served, Limits::default()).merge(metrics(gifts));
     let (stop_ms, stopping) = (config.instance.stop_ms, CancellationToken::new());
     let serving =
         failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));

@@ -1,8 +1,10 @@
 //! The door over loopback: graceful stop, bounds on slow clients, many requests on one connection.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::serve::Options;
+use axum::extract::ConnectInfo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -36,6 +38,21 @@ impl Door {
         self.cancel.cancel();
         tokio::time::timeout(DEADLINE, self.task).await.unwrap().unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_request_carries_who_called() {
+    let say = async |ConnectInfo(from): ConnectInfo<SocketAddr>| from.to_string();
+    let router = axum::Router::new().route("/", axum::routing::get(say));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, cancel) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let task = tokio::spawn(api::serve(listener, router, Options::default(), cancel.clone()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let own = stream.local_addr().unwrap().to_string();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    until(&mut stream, &own).await;
+    cancel.cancel();
+    tokio::time::timeout(DEADLINE, task).await.unwrap().unwrap().unwrap();
 }
 
 /// Reads until this text has come.

@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::{RequestExt, body::Body};
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
 use crate::http::feed::{Bounds, Feed};
+use crate::http::visitors::Visitors;
 use crate::http::{CHAIN_HEADER, CURSOR_HEADER, GAP_HEADER, Limits, code, frames};
 use crate::traits::{Backfill, BoxFuture, Message, Selector, check_chain};
 
@@ -58,6 +60,8 @@ pub struct Served {
     pub feed: Option<Arc<Feed>>,
     /// Answers backfills and heads.
     pub source: Option<Arc<dyn Backfill>>,
+    /// Bounds how often each address may call.
+    pub visitors: Option<Arc<Visitors>>,
 }
 
 struct Inner {
@@ -76,7 +80,8 @@ type Answer = std::result::Result<Response, Decided>;
 
 /// Makes the router. It needs no outer limits of its own, but its listener should bound the time to read headers.
 pub fn router(served: Served, limits: Limits) -> Router {
-    let mut router = Router::new().route("/channel/v1/health", get(async || StatusCode::OK));
+    let mut router = Router::new();
+    let visitors = served.visitors.clone();
     let (has_sink, has_feed) = (served.sink.is_some(), served.feed.is_some());
     if has_sink {
         router = router.route("/channel/v1/batches", post(push));
@@ -91,7 +96,22 @@ pub fn router(served: Served, limits: Limits) -> Router {
     }
     let gate = || Arc::new(Semaphore::new(limits.requests_max));
     let inner = Inner { served, limits, pushes: gate(), polls: gate(), reads: gate() };
-    router.layer(DefaultBodyLimit::max(limits.max_bytes)).with_state(Arc::new(inner))
+    router = router.layer(DefaultBodyLimit::max(limits.max_bytes));
+    if let Some(visitors) = visitors {
+        router = router.layer(middleware::from_fn_with_state(visitors, admit));
+    }
+    router.route("/channel/v1/health", get(async || StatusCode::OK)).with_state(Arc::new(inner))
+}
+
+/// Lets a request pass if its client may call so often.
+async fn admit(State(visitors): State<Arc<Visitors>>, request: Request, next: Next) -> Answer {
+    let admitted = visitors.admit(request.extensions(), request.headers());
+    let later = |wait: Duration| {
+        let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        later(StatusCode::TOO_MANY_REQUESTS, code::BUSY, retry_after_ms)
+    };
+    admitted.map_err(later)?;
+    Ok(next.run(request).await)
 }
 
 async fn push(State(inner): Context, request: Request) -> Answer {

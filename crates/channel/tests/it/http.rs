@@ -1,5 +1,8 @@
 //! The HTTP channel over real sockets.
 
+mod visitors;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,8 +47,8 @@ impl Drop for Server {
 async fn serve(served: Served, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let task =
-        tokio::spawn(async move { axum::serve(listener, router(served, limits)).await.unwrap() });
+    let service = router(served, limits).into_make_service_with_connect_info::<SocketAddr>();
+    let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
     Server { url: format!("http://{address}"), address, task }
 }
 
@@ -72,7 +75,8 @@ async fn home() -> Home {
             held
         }
     });
-    let server = serve(Served { sink: Some(into), feed: Some(feed), source: None }, LIMITS).await;
+    let server =
+        serve(Served { sink: Some(into), feed: Some(feed), ..Served::default() }, LIMITS).await;
     let publish = Arc::new(Peer::new(&server.url, &LOOPBACK, LIMITS).unwrap());
     let subscribe = Arc::new(Peer::new(&server.url, &LOOPBACK, LIMITS).unwrap());
     Home { publish, subscribe, keep: Box::new(server) }
@@ -160,7 +164,9 @@ async fn malformed_oversized_and_slow_requests_are_refused_with_codes() {
     });
     let feed = Arc::new(Feed::new(1, FeedLimits::default()));
     let limits = Limits { request_ms: 300, ..LIMITS };
-    let served = Served { sink: Some(into), feed: Some(feed), source: Some(Arc::new(archive())) };
+    let source: Arc<dyn Backfill> = Arc::new(archive());
+    let served =
+        Served { sink: Some(into), feed: Some(feed), source: Some(source), visitors: None };
     let server = serve(served, limits).await;
     let post = |headers: &str, body: &str| {
         format!(

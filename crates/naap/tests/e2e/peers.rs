@@ -1,5 +1,7 @@
 //! A publisher and an instance apart from each other: pushed over HTTP, and repaired from where it is kept.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 
 use super::process::{Running, http, text, until};
@@ -54,5 +56,28 @@ fn batches_are_pushed_to_a_peer_and_repaired_by_another() {
     let wanted = jobs(&ingest);
     until("the same jobs elsewhere", || (jobs(&repaired) == wanted).then_some(()));
     repaired.stop();
+    ingest.stop();
+}
+
+#[test]
+fn an_address_that_calls_too_often_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("naap.toml");
+    let settings = "[accept]\nrequests_per_s = 1\nrequests_burst = 1\nproxies = [\"127.0.0.1\"]\n";
+    std::fs::write(&file, settings).unwrap();
+    let ingest = Running::start("ingest", &folder.path().join("data"), &["--config", text(&file)]);
+    let ask = || {
+        let mut stream = TcpStream::connect(ingest.at("api")).unwrap();
+        let request = "GET /channel/v1/heads HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 192.0.2.1\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(ask().starts_with("HTTP/1.1 200"));
+    let refused =
+        until("the burst to be spent", || Some(ask()).filter(|said| said.contains(" 429 ")));
+    assert!(refused.contains("retry-after: "), "{refused}");
+    assert!(ingest.metric("naap_paced_requests_total").is_some_and(|count| count > 0));
     ingest.stop();
 }
