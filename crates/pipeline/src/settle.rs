@@ -106,11 +106,13 @@ struct Heard {
 
 /// Follows one ledger into one warehouse.
 pub struct Settler {
-    /// The first record that this settler noted itself.
+    /// The first record whose ties and traces are kept without being asked for.
     began: u64,
     boards: BTreeMap<Network, Board>,
     heard: BTreeMap<(PublisherKey, u64), Heard>,
     known: KnownKeys,
+    /// The day in which ties and traces were last let go.
+    learned_day: u64,
     ledger: Arc<Ledger>,
     listener: Listener,
     live: Live,
@@ -141,6 +143,7 @@ impl Settler {
             boards,
             heard,
             known,
+            learned_day: 0,
             ledger,
             listener,
             live,
@@ -263,7 +266,8 @@ impl Settler {
         let mut batches = Vec::new();
         for sighting in self.ledger.find(&position) {
             if let Some(entry) = self.ledger.get(sighting.ordinal)? {
-                batches.push((sighting.ordinal, Arc::new(note::records(sighting.ordinal, &entry)?)));
+                batches
+                    .push((sighting.ordinal, Arc::new(note::records(sighting.ordinal, &entry)?)));
             }
         }
         let networks: Vec<Network> =

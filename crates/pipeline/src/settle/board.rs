@@ -130,6 +130,13 @@ impl Board {
         }
     }
 
+    /// Lets go of all ties and traces.
+    pub fn forget_reaching(&mut self) {
+        self.ties.clear();
+        self.tie_days.clear();
+        self.traces = Traces::default();
+    }
+
     /// Whose word counts, as far as is known now.
     pub fn authority(&mut self) -> &Authority {
         if std::mem::take(&mut self.authority_is_stale) {

@@ -11,12 +11,15 @@ use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
 use sla::window::Hour;
 
-use super::board::{HourEnd, open_one, tie_days};
+use super::board::{Board, HourEnd, open_one, tie_days};
 use super::note::{Care, join, note};
 use super::schedule::is_due;
 use super::scribe::{Finished, Scribe, write};
 use super::{Settler, Waiting};
 use crate::Error;
+
+/// How long a day is.
+const DAY_MS: u64 = 24 * 3_600_000;
 
 impl Settler {
     /// Settles at most `most` of the hours that are due, oldest first.
@@ -25,6 +28,9 @@ impl Settler {
             touched.at_once || is_due(touched.hour, touched.looked_ms, now)
         })?;
         let due: Vec<Waiting> = due.into_iter().take(most).collect();
+        if !due.is_empty() {
+            self.forget_reaching(now);
+        }
         for waiting in &due {
             if let Some(finished) = self.settle(*waiting, None, now)?
                 && let Some(news) = write(self.warehouse.as_ref(), &self.options, finished)?
@@ -172,9 +178,18 @@ impl Settler {
         Ok(HourEnd { open: view.open, positions })
     }
 
-    /// Learns the ties and traces around an hour that were noted before this settler began.
+    /// Once a day lets go of all ties and traces, as a stop and a start would: what an hour needs is learned again, and
+    /// what nobody asks for any more does not pile up.
+    fn forget_reaching(&mut self, now: UnixMillis) {
+        let day = now.0 / DAY_MS;
+        if std::mem::replace(&mut self.learned_day, day) != day {
+            self.began = self.next;
+            self.boards.values_mut().for_each(Board::forget_reaching);
+        }
+    }
+
+    /// Learns the ties and traces around an hour that were noted before this settler began to keep them.
     fn learn_around(&mut self, network: Network, hour: Hour) -> Result<(), Error> {
-        const DAY_MS: u64 = 24 * 3_600_000;
         for day in tie_days(hour) {
             let Some(board) = self.boards.get_mut(&network) else { return Ok(()) };
             if !board.tie_days.insert(day) {
