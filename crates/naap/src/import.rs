@@ -69,7 +69,8 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
         let mut reading = Reading { at, latest, recorded, speaker };
         let mut gathered = Gathered::new(instance.folder())?;
         for path in &arguments.files {
-            reading.file(path, &mut gathered)?;
+            let stopped = || format!("nothing was kept: stopped in {}", path.display());
+            reading.file(path, &mut gathered).with_context(stopped)?;
         }
         Ok(gathered)
     };
@@ -84,6 +85,10 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
     let mut summary = gathered.summary;
     settle(&store, clock(), &mut summary)?;
     console.text(summary.text(&config.instance.data))?;
+    anyhow::ensure!(
+        !summary.is_useless(),
+        "no event came of these files: are they captures of a gateway?"
+    );
     Ok(())
 }
 

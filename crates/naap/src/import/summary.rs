@@ -95,6 +95,11 @@ impl Summary {
         self.known += events;
     }
 
+    /// Whether things were refused and no event came of any of it, now or before.
+    pub(super) fn is_useless(&self) -> bool {
+        self.events == 0 && self.known == 0 && !self.refused.is_empty()
+    }
+
     fn count(&mut self, code: &'static str, detail: String) {
         let refusals = self.refused.entry(code).or_default();
         refusals.count += 1;
@@ -137,6 +142,10 @@ impl Summary {
             }
         }
         match (self.looked_at, self.settled.len()) {
+            (0, _) if self.is_useless() => {}
+            (0, _) if self.events == 0 => {
+                writeln!(text, "nothing new: all of it was recorded before")?
+            }
             (0, _) => writeln!(
                 text,
                 "no hour that is over was touched; the open hour settles 15 minutes after its end"

@@ -119,6 +119,30 @@ fn a_dump_without_a_time_is_not_guessed() {
 }
 
 #[test]
+fn an_import_that_brings_nothing_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let import = |content: &[u8]| {
+        let file = folder.path().join("said.ndjson");
+        std::fs::write(&file, content).unwrap();
+        let output = run(&["import", "--data", text(&data), text(&file)]);
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (code, said) = import(b"{\"a\":1}\n{\"b\":2}\n");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no event came of these files"), "{said}");
+    let lines = super::world::envelopes(3, super::world::THEN, 5).join(&b'\n');
+    assert_eq!(import(&lines).0, Some(0));
+    let (code, said) = import(&lines);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing new: all of it was recorded before"), "{said}");
+    let (code, said) = import(&[0x1f, 0x8b, 8, 0, 0]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("nothing was kept"), "{said}");
+}
+
+#[test]
 fn a_spoiled_record_is_refused_and_not_mended() {
     let folder = tempfile::tempdir().unwrap();
     let (data, lines) = (folder.path().join("data"), folder.path().join("said.ndjson"));
