@@ -7,6 +7,7 @@ pub mod board;
 mod due;
 mod live;
 pub mod note;
+mod proof;
 mod recall;
 pub mod schedule;
 mod scribe;
@@ -33,6 +34,7 @@ use crate::{Clock, Error};
 use board::Board;
 use live::Live;
 use note::{Care, Face, Noted, note, spread};
+use proof::{is_fork, take_last_good};
 
 /// The name of the settler's cursor in the warehouse: the next ledger record to note.
 const CURSOR: &str = "settle";
@@ -226,7 +228,7 @@ impl Settler {
         let rows: Vec<_> = known.iter().map(|noted| noted.row.clone()).collect();
         let touch = |noted: &&Noted| {
             let is_imported = self.options.importers.contains(&noted.row.position.key);
-            board::touches(noted, self.is_fork(noted), at_once || is_imported)
+            board::touches(noted, self.is_proof(noted), at_once || is_imported)
         };
         let touches: HashSet<Touch> = known.iter().flat_map(touch).collect();
         let touches: Vec<Touch> = touches.into_iter().collect();
@@ -239,18 +241,23 @@ impl Settler {
         Ok(count)
     }
 
-    fn is_fork(&self, noted: &Noted) -> bool {
-        self.ledger.find(&noted.row.position).iter().any(|sighting| sighting.hash != noted.row.hash)
+    fn is_proof(&self, noted: &Noted) -> bool {
+        let board = self.boards.get(&noted.row.network);
+        is_fork(&self.ledger, &noted.row)
+            || board.is_some_and(|board| board.is_last_good(&noted.row.position))
     }
 
     fn take(&mut self, noted: &Noted, now: UnixMillis) -> Result<(), Error> {
         let row = &noted.row;
         live::remember(&mut self.heard, row, noted.face.as_ref());
-        if self.is_fork(noted) {
+        if is_fork(&self.ledger, row) {
             self.take_fork(row.position)?;
         }
         let Some(board) = self.boards.get_mut(&row.network) else { return Ok(()) };
         board.take(noted);
+        if noted.records.is_some() || board.is_last_good(&row.position) {
+            take_last_good(board, &self.ledger, row)?;
+        }
         if noted.records.is_some() {
             self.known.extend(board.known_keys());
         }

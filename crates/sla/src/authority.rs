@@ -44,6 +44,8 @@ pub struct Authority {
     revocations: BTreeMap<PublisherKey, BTreeSet<(Address, Revoked)>>,
     /// Of each key and epoch, the first sequence that was sealed twice.
     forks: BTreeMap<(PublisherKey, u64), u64>,
+    /// Of each place that a revocation names as the last good one, the hashes of the batches that stand there.
+    last_good: BTreeMap<Position, BTreeSet<Digest>>,
     /// Whether a delegation proves itself, by the hash of the event that carries it: checking is dear.
     proven: BTreeMap<Digest, bool>,
 }
@@ -66,6 +68,7 @@ impl Authority {
             rosters: BTreeMap::new(),
             revocations: BTreeMap::new(),
             forks: BTreeMap::new(),
+            last_good: BTreeMap::new(),
             proven: BTreeMap::new(),
         }
     }
@@ -84,10 +87,10 @@ impl Authority {
         authority.note_forks(batches.clone());
         // Each step leans on those before: delegations prove themselves, revocations need a speaker, and a roster is
         // nobody's whose key was revoked.
-        let notes = [Self::note_delegations, Self::note_revocations, Self::note_rosters];
-        for note in notes {
-            batches.clone().into_iter().for_each(|batch| note(&mut authority, batch));
-        }
+        batches.clone().into_iter().for_each(|batch| authority.note_delegations(batch));
+        batches.clone().into_iter().for_each(|batch| authority.note_revocations(batch));
+        authority.note_last_good(batches.clone());
+        batches.into_iter().for_each(|batch| authority.note_rosters(batch));
         authority
     }
 
@@ -159,6 +162,23 @@ impl Authority {
                 self.revocations.entry(revoked.key).or_default().insert(said);
             }
         }
+    }
+
+    fn note_last_good<'a>(&mut self, batches: impl IntoIterator<Item = &'a Opened>) {
+        let named = self.revocations.values().flatten().map(|(_, last_good)| last_good.position());
+        self.last_good = named.map(|position| (position, BTreeSet::new())).collect();
+        let network = self.network();
+        for batch in batches.into_iter().filter(|batch| batch.header.network == network) {
+            if let Some(hashes) = self.last_good.get_mut(&batch.position()) {
+                hashes.insert(batch.hash);
+            }
+        }
+    }
+
+    /// Whether another batch stands where a revocation names the last good one, and that one is not known.
+    fn is_contested(&self, last_good: &Revoked) -> bool {
+        let hashes = self.last_good.get(&last_good.position());
+        hashes.is_some_and(|hashes| !hashes.is_empty() && !hashes.contains(&last_good.hash))
     }
 
     fn note_rosters(&mut self, batch: &Opened) {
@@ -270,7 +290,10 @@ impl Authority {
         }
         let speaker = self.speaker(batch, event)?;
         if self.is_revoked(&batch.header, event.reporter) {
-            return refuse(Defect::DelegationRevoked, "sealed after the last good batch");
+            return refuse(
+                Defect::DelegationRevoked,
+                "not up to the last good batch, in its chain",
+            );
         }
         match speaker.role {
             Role::Controller | Role::Collector | Role::Tester => {
@@ -291,7 +314,10 @@ impl Authority {
         let said = self.revocations.get(&header.key).into_iter().flatten();
         said.into_iter().any(|(author, last_good)| {
             let may_revoke = *author == operator || self.trust.names(Role::Controller, *author);
-            may_revoke && (header.epoch, header.seq) > (last_good.epoch, last_good.seq)
+            let is_after = (header.epoch, header.seq) > (last_good.epoch, last_good.seq);
+            // Where its last good batch is another one, nobody can tell where in the epoch the chain went another way.
+            let is_astray = header.epoch == last_good.epoch && self.is_contested(last_good);
+            may_revoke && (is_after || is_astray)
         })
     }
 

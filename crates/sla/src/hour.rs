@@ -34,7 +34,7 @@ use crate::window::Hour;
 use fact::JobFact;
 use reading::{Judged, Reading};
 
-pub use input::records_for;
+pub use input::{last_good_of, records_for};
 
 /// How far back a job that is still open is read (docs/scoring.md, "Open jobs"; case 0004).
 pub const OPEN_MAX: Millis = Millis(24 * 3_600_000);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Position;
 use crate::delegation::Delegation;
 use crate::event::Role;
 use crate::identity::{Address, AddressSignature, Digest, Label, PublisherKey, ServiceUrl};
@@ -44,6 +45,13 @@ pub struct Revoked {
     pub key: PublisherKey,
     /// The sequence of the last good batch.
     pub seq: u64,
+}
+
+impl Revoked {
+    /// Where the last good batch stands.
+    pub fn position(&self) -> Position {
+        Position { key: self.key, epoch: self.epoch, seq: self.seq }
+    }
 }
 
 /// Events were lost before they could be signed.

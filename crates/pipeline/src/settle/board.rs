@@ -11,7 +11,7 @@ use events::identity::PublisherKey;
 use events::unit::{Millis, UnixMillis};
 use ledger::Ledger;
 use sla::authority::Authority;
-use sla::hour::OpenJobs;
+use sla::hour::{OpenJobs, last_good_of};
 use sla::mapping::TieKey;
 use sla::opened::Opened;
 use sla::policy::IDLE_MAX;
@@ -48,6 +48,8 @@ pub struct Board {
     ends: VecDeque<(Hour, HourEnd)>,
     /// Positions that were sealed twice.
     forks: BTreeSet<Position>,
+    /// The places that revocations name as the last good ones, with the records that stand there.
+    last_good: BTreeMap<Position, BTreeSet<u64>>,
     /// The network.
     pub network: Network,
     /// Batches that say who may speak, by ordinal.
@@ -69,6 +71,7 @@ impl Board {
             cache: BTreeMap::new(),
             ends: VecDeque::new(),
             forks: BTreeSet::new(),
+            last_good: BTreeMap::new(),
             network: trust.network,
             records: BTreeMap::new(),
             ties: BTreeMap::new(),
@@ -101,8 +104,37 @@ impl Board {
 
     /// Takes the events of a batch that say who may speak.
     pub fn take_records(&mut self, ordinal: u64, records: Arc<Opened>) {
+        for position in last_good_of(&records) {
+            self.last_good.entry(position).or_default();
+        }
         self.records.insert(ordinal, records);
         self.authority_is_stale = true;
+    }
+
+    /// Whether a revocation names this place as that of the last good batch.
+    pub fn is_last_good(&self, position: &Position) -> bool {
+        self.last_good.contains_key(position)
+    }
+
+    /// The places that revocations name and of which nothing is known yet.
+    pub fn last_good_unknown(&self) -> Vec<Position> {
+        let unknown = self.last_good.iter().filter(|(_, ordinals)| ordinals.is_empty());
+        unknown.map(|(position, _)| *position).collect()
+    }
+
+    /// Takes the records of a batch that stands where a revocation names the last good one.
+    pub fn take_last_good(&mut self, ordinal: u64, records: Arc<Opened>) {
+        if records.header.network == self.network
+            && let Some(ordinals) = self.last_good.get_mut(&records.position())
+            && ordinals.insert(ordinal)
+        {
+            self.take_records(ordinal, records);
+        }
+    }
+
+    /// The records of the batches that revocations name as the last good ones, or that stand in their place.
+    pub fn last_good(&self) -> impl Iterator<Item = u64> {
+        self.last_good.values().flatten().copied()
     }
 
     fn take_ties(&mut self, ordinal: u64, ties: &[(UnixMillis, TieKey)]) {
@@ -253,9 +285,10 @@ pub fn hours_near(sealed_ms: UnixMillis) -> BTreeSet<Hour> {
 /// The hours that a noted batch can change; where it was imported, they are to be looked at at once.
 ///
 /// A tie reaches a day to either side, what testers say a day forward and a quarter of an hour back. Who may speak
-/// reaches as far as a delegation, back and forth; a fork reaches every later hour of its epoch, so it is treated alike.
+/// reaches as far as a delegation, back and forth; a fork, or what stands where a revocation names the last good batch,
+/// reaches hours of its whole epoch, so such a *proof* is treated alike.
 /// What does change shows at those hours' next points.
-pub fn touches(noted: &Noted, is_fork: bool, at_once: bool) -> Vec<Touch> {
+pub fn touches(noted: &Noted, is_proof: bool, at_once: bool) -> Vec<Touch> {
     let (network, sealed_ms) = (noted.row.network, noted.row.sealed_ms);
     let touch = |hours| Touch { at_once, hours, network };
     let around = |moment: UnixMillis, reach: Millis| {
@@ -263,7 +296,7 @@ pub fn touches(noted: &Noted, is_fork: bool, at_once: bool) -> Vec<Touch> {
     };
     let mut touches: Vec<Touch> =
         hours_near(sealed_ms).into_iter().map(|hour| touch(Touched::Hour(hour))).collect();
-    if noted.records.is_some() || is_fork {
+    if noted.records.is_some() || is_proof {
         touches.push(around(sealed_ms, events::delegation::MAX_LIFETIME));
     }
     let tied: BTreeSet<Hour> =

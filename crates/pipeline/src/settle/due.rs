@@ -146,8 +146,13 @@ impl Settler {
         self.learn_around(network, hour)?;
         let span = hour.start().minus(IDLE_MAX)..=hour.end().plus(IDLE_MAX);
         let near = self.warehouse.batches_sealed(network, span)?;
-        let ties = self.boards.get(&network).map(|board| board.ties_for(hour));
-        Ok(near.iter().map(|row| row.ordinal).chain(ties.into_iter().flatten()).collect())
+        let mut ordinals: BTreeSet<u64> = near.iter().map(|row| row.ordinal).collect();
+        if let Some(board) = self.boards.get(&network) {
+            ordinals.extend(board.ties_for(hour));
+            // An export of the hour may hold them whole, so the hour is settled with them whole.
+            ordinals.extend(board.last_good());
+        }
+        Ok(ordinals)
     }
 
     /// The records that an hour will ask for and that nobody opened yet, `open` aside.

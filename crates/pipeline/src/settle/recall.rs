@@ -16,6 +16,7 @@ use warehouse::record::{EpochRow, PublisherRow};
 
 use super::board::open_one;
 use super::note::{Care, Face, note, spread};
+use super::proof::standing_at;
 use super::schedule::POINTS;
 use super::{Heard, LIVE_LAG_MAX, Settler};
 use crate::Error;
@@ -46,6 +47,10 @@ impl Settler {
                     board.take_records(row.ordinal, records);
                 }
             }
+        }
+        for position in board.last_good_unknown() {
+            let noted = standing_at(&self.ledger, &position, self.next)?;
+            noted.into_iter().for_each(|(ordinal, batch)| board.take_last_good(ordinal, batch));
         }
         self.known.extend(board.known_keys());
         Ok(())

@@ -2,9 +2,12 @@
 
 use ed25519_dalek::SigningKey;
 use events::batch::{Batch, Payload};
-use events::event::Network;
+use events::body::Body;
+use events::body::record::Revoked;
+use events::event::{Event, Network, Role};
 use events::refusal::Defect;
 use events::unit::{Millis, UnixMillis};
+use simulator::cast::Cast;
 use warehouse::page::Page;
 
 use crate::support::{FIRST, Instance, LATER, past, trust};
@@ -75,18 +78,88 @@ fn a_fork_is_kept_as_proof_and_excluded_by_everybody() {
         "{codes:?}"
     );
     assert_eq!(first.ledger.find(&forked.header.position()).len(), 2, "both are kept");
-    let folder = one.path().join("export");
-    let hour = *first.digests().keys().next().unwrap();
-    let export = pipeline::export::Export::of(
-        &first.ledger,
-        first.warehouse.as_ref(),
-        Network::Simulation,
-        hour,
-        None,
-    );
-    export.unwrap().write(&first.ledger, &folder, &mut |_| {}).unwrap();
-    let verdict = pipeline::verify::verify(&folder, 1, &mut |_| {}).unwrap();
+    verify_first_hour(&first, &one.path().join("export"));
+}
+
+/// Exports the first hour that was settled and settles the export.
+fn verify_first_hour(instance: &Instance, folder: &std::path::Path) {
+    let hour = *instance.digests().keys().next().unwrap();
+    let (ledger, warehouse) = (&instance.ledger, instance.warehouse.as_ref());
+    let export =
+        pipeline::export::Export::of(ledger, warehouse, Network::Simulation, hour, None).unwrap();
+    export.write(ledger, folder, &mut |_| {}).unwrap();
+    let verdict = pipeline::verify::verify(folder, 1, &mut |_| {}).unwrap();
     assert!(matches!(verdict, pipeline::verify::Verdict::Agrees { .. }), "{verdict:?}");
+}
+
+/// Takes a publisher's key back from one of its batches on, as the simulated controller.
+fn revocation(cast: &Cast, controllers: &[&Batch], last_good: &Batch) -> Batch {
+    let controller = cast.nodes.iter().find(|node| node.role == Role::Controller).unwrap();
+    let said = controllers.iter().find(|batch| batch.header.key == controller.publisher).unwrap();
+    let mut event = Event::decode(said.payload.events().next().unwrap()).unwrap();
+    let header = &last_good.header;
+    let (epoch, key, seq) = (header.epoch, header.key, header.seq);
+    event.body = Body::DelegationRevoked(Revoked { epoch, hash: header.hash(), key, seq });
+    event.at_ms = FIRST.end().plus(Millis(2 * 3_600_000));
+    event.id = "taken-back".parse().unwrap();
+    let payload = Payload::of([event.encode().unwrap().as_slice()]);
+    Batch::seal(&controller.secret, header.network, 99, None, event.at_ms, payload).unwrap()
+}
+
+#[test]
+fn a_revocation_that_names_another_last_good_batch_contests_the_epoch_for_everybody() {
+    let (cast, batches) = past(6, 2);
+    let trust = trust(&cast);
+    // In the second hour, so that the first hangs on a batch that is not near it.
+    let is_named = |batch: &&Batch| {
+        batch.header.key == cast.nodes[0].publisher && batch.header.sealed_ms > minutes(30)
+    };
+    let last_good = batches.iter().find(is_named).unwrap();
+    let heard: Vec<&Batch> = batches.iter().filter(|batch| *batch != last_good).collect();
+    let (twin, taken_back) =
+        (twin(last_good, &cast.nodes[0].secret), revocation(&cast, &heard, last_good));
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let open = |place: usize| Instance::open(folders[place].path(), &trust, LATER);
+
+    let mut first = open(0);
+    first.hear(heard.iter().copied().chain([&twin]), LATER);
+    first.catch_up(LATER);
+    let before = first.digests();
+    first.hear([&taken_back], LATER);
+    first.catch_up(LATER);
+    assert_ne!(first.digests(), before);
+    let mut second = open(1);
+    second.hear([&taken_back, &twin], LATER);
+    second.catch_up(LATER);
+    second.hear(heard.iter().rev().copied(), LATER);
+    second.catch_up(LATER);
+    let mut third = open(2);
+    third.hear(heard.iter().copied().chain([&taken_back]), LATER);
+    third.catch_up(LATER);
+    drop(third);
+    let mut third = open(2);
+    third.hear([&twin], LATER);
+    third.catch_up(LATER);
+    assert_eq!(second.digests(), first.digests());
+    assert_eq!(third.digests(), first.digests());
+    let refused =
+        first.warehouse.refusals(Network::Simulation, Some(&last_good.header.key)).unwrap();
+    assert!(refused.iter().any(|row| row.defect == Defect::DelegationRevoked));
+    verify_first_hour(&first, &folders[0].path().join("export"));
+
+    let contested = first.digests();
+    let mut third = {
+        drop(third);
+        open(2)
+    };
+    for instance in [&mut first, &mut third] {
+        instance.hear([last_good], LATER);
+        instance.catch_up(LATER);
+        assert_ne!(instance.digests(), contested, "the two of them show where the fork is");
+        verify_first_hour(instance, &folders[0].path().join("again"));
+        std::fs::remove_dir_all(folders[0].path().join("again")).unwrap();
+    }
+    assert_eq!(third.digests(), first.digests());
 }
 
 /// Another batch under the same sequence, with one event less.

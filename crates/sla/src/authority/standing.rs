@@ -31,6 +31,9 @@ pub struct Standing {
     /// The Merkle root over the sorted header hashes of its publishers' batches in and around the hour: what their
     /// silences were proven with.
     pub chains: Digest,
+    /// Where its publishers' revocations name another last good batch than the one that stands there.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub contested: BTreeSet<Position>,
     /// The delegations of its publishers.
     pub delegations: BTreeSet<Delegation>,
     /// The first forked sequence of its publishers' epochs.
@@ -69,14 +72,18 @@ impl Authority {
         let delegations = self.delegations.iter().filter(|((key, _), _)| is_theirs(key));
         let delegations = delegations.flat_map(|(_, said)| said);
         let revocations = self.revocations.iter().filter(|(key, _)| is_theirs(key));
+        let revocations: BTreeSet<(Address, Revoked)> =
+            revocations.flat_map(|(_, said)| said.clone()).collect();
+        let contested = revocations.iter().filter(|(_, last_good)| self.is_contested(last_good));
         let forks = self.forks.iter().filter(|((key, _), _)| is_theirs(key));
         Standing {
             chains: merkle::root(words.chains.iter().map(|hash| hash.0.as_slice())),
+            contested: contested.map(|(_, last_good)| last_good.position()).collect(),
             delegations: delegations.map(|(_, delegation)| delegation.clone()).collect(),
             forks: forks
                 .map(|((key, epoch), seq)| Position { key: *key, epoch: *epoch, seq: *seq })
                 .collect(),
-            revocations: revocations.flat_map(|(_, said)| said.clone()).collect(),
+            revocations,
             reach: words.reach,
             rosters: self.rosters_in_force(&words.sealed_ms),
             rosters_asked: self.rosters_asked(&words.asked_ms),

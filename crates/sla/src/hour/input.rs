@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::batch::Position;
 use events::body::Body;
+use events::event::Event;
 use events::identity::{Address, Digest, PublisherKey};
 use events::unit::UnixMillis;
 
@@ -21,6 +22,7 @@ pub fn records_for<'a>(
 ) -> BTreeSet<Position> {
     let mut asked = Asked {
         keys: used.iter().map(|position| position.key).collect(),
+        last_good: BTreeSet::new(),
         moments: moments(records.clone()),
         rosters: standing.rosters_asked.clone(),
     };
@@ -46,6 +48,8 @@ pub fn records_for<'a>(
 /// What is asked of the records.
 struct Asked {
     keys: BTreeSet<PublisherKey>,
+    /// Where needed revocations say that the last good batch stands.
+    last_good: BTreeSet<Position>,
     /// The moments of every controller's rosters.
     moments: BTreeMap<Address, BTreeSet<UnixMillis>>,
     rosters: BTreeSet<UnixMillis>,
@@ -53,17 +57,23 @@ struct Asked {
 
 impl Asked {
     fn needs(&self, batch: &Opened) -> bool {
-        batch.readable().any(|(_, event)| match &event.body {
+        self.last_good.contains(&batch.position())
+            || batch.readable().any(|(_, event)| self.needs_event(event))
+    }
+
+    fn needs_event(&self, event: &Event) -> bool {
+        match &event.body {
             Body::DelegationGranted(granted) => self.keys.contains(&granted.delegation.key),
             Body::DelegationRevoked(revoked) => self.keys.contains(&revoked.key),
             Body::RosterObserved(member) => self.rosters.contains(&member.as_of_ms),
             _ => false,
-        })
+        }
     }
 
     /// Asks for what decides whether `batch` counts.
     fn lean_on(&mut self, batch: &Opened, standing: &Standing) {
         self.keys.insert(batch.header.key);
+        self.last_good.extend(last_good_of(batch));
         let sealed_ms = batch.header.sealed_ms;
         let (from, to) = standing.reach;
         if (from..=to).contains(&sealed_ms) {
@@ -71,6 +81,14 @@ impl Asked {
             self.rosters.extend(latest);
         }
     }
+}
+
+/// Where revocations in a batch say that the last good batch stands, whether they count or not.
+pub fn last_good_of(batch: &Opened) -> impl Iterator<Item = Position> {
+    batch.readable().filter_map(|(_, event)| match &event.body {
+        Body::DelegationRevoked(revoked) => Some(revoked.position()),
+        _ => None,
+    })
 }
 
 /// When each controller's rosters were observed, whether they count or not.

@@ -159,6 +159,11 @@ impl Chains {
         batch
     }
 
+    /// The last batch of a chain.
+    pub fn tail(&self, key: PublisherKey, epoch: u64) -> Option<&Tail> {
+        self.0.get(&(key, epoch))
+    }
+
     /// Seals a batch that the chain does not go on from.
     pub fn fork(
         &self,
@@ -168,7 +173,7 @@ impl Chains {
         events: &[Vec<u8>],
     ) -> Batch {
         let payload = Payload::of(events.iter().map(Vec::as_slice));
-        let tail = self.0.get(&(person.key, epoch));
+        let tail = self.tail(person.key, epoch);
         Batch::seal(&person.secret, NETWORK, epoch, tail, sealed_ms, payload).unwrap()
     }
 }

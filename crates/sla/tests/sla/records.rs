@@ -74,6 +74,36 @@ impl Desk {
         self.control(BEGIN, vec![Body::DelegationGranted(granted)]);
     }
 
+    /// The hash of the gateway's last batch.
+    fn tail(&self) -> Digest {
+        self.chains.tail(self.gateway.key, 0).unwrap().hash
+    }
+
+    /// Takes the gateway's key back from its last batch on, which is said to have this hash.
+    fn revoked(&self, hash: Digest) -> Body {
+        let key = self.gateway.key;
+        let seq = self.chains.tail(key, 0).unwrap().seq;
+        Body::DelegationRevoked(Revoked { epoch: 0, hash, key, seq })
+    }
+
+    /// The gateway's batches.
+    fn of_gateway(&self) -> Vec<Opened> {
+        let is_theirs = |batch: &&Opened| batch.header.key == self.gateway.key;
+        self.batches.iter().filter(is_theirs).cloned().collect()
+    }
+
+    /// What is now said of all the gateway said.
+    fn again(&self) -> Vec<Option<Defect>> {
+        let authority = Authority::of(&self.trust, &self.batches);
+        let verdict = |batch: &Opened| {
+            let event = batch.events[0].event.as_ref().unwrap();
+            let admitted =
+                authority.check_batch(batch).and_then(|()| authority.admit(batch, event));
+            admitted.err().map(|refusal| refusal.defect)
+        };
+        self.of_gateway().iter().map(verdict).collect()
+    }
+
     /// Whether a word of the gateway counts, in a chain of its own, which need not come after the others.
     fn verdict_alone(&mut self, sealed_ms: UnixMillis) -> Option<Defect> {
         self.epoch = 1_000 + self.number;
@@ -150,19 +180,52 @@ fn a_revocation_needs_the_right_author() {
         desk.control(BEGIN, vec![Body::DelegationGranted(person.grant(1, days(80)))]);
     }
     assert_eq!(desk.verdict(days(1)), None);
-    let key = desk.gateway.key;
-    let revoked = |seq| Body::DelegationRevoked(Revoked { epoch: 0, hash: Digest::ZERO, key, seq });
-    desk.say(&stranger, days(2), vec![revoked(0)]);
+    desk.say(&stranger, days(2), vec![desk.revoked(Digest::ZERO)]);
     assert_eq!(desk.verdict(days(2)), None, "another operator says nothing about this key");
-    desk.say(&own_new, days(2), vec![revoked(2)]);
-    assert_eq!(desk.verdict(days(3)), None, "the last good batch itself");
+    let tail = desk.tail();
+    desk.say(&own_new, days(2), vec![desk.revoked(tail)]);
     assert_eq!(desk.verdict(days(3)), Some(Defect::DelegationRevoked));
+    assert_eq!(desk.again(), [None, None, Some(Defect::DelegationRevoked)]);
     let mut desk = Desk::new();
     desk.list(BEGIN, &[&desk.gateway.clone()]);
     desk.grant(1, days(80));
-    desk.control(days(1), vec![revoked(0)]);
     assert_eq!(desk.verdict(days(1)), None);
+    let tail = desk.tail();
+    desk.control(days(1), vec![desk.revoked(tail)]);
     assert_eq!(desk.verdict(days(1)), Some(Defect::DelegationRevoked), "a controller may");
+}
+
+#[test]
+fn a_revocation_says_which_chain_was_good() {
+    let mut desk = Desk::new();
+    desk.list(BEGIN, &[&desk.gateway.clone()]);
+    desk.grant(1, days(80));
+    let (gateway, revoked) = (desk.gateway.clone(), Some(Defect::DelegationRevoked));
+    desk.verdict(days(1));
+    // Somebody who has the key seals another second batch, and the true one is not heard.
+    let own = desk.gateway.says("own", days(2), beat());
+    let own = Opened::of(&desk.chains.fork(&gateway, 0, days(2), &encode(&[own])));
+    desk.verdict(days(2));
+    desk.control(days(3), vec![desk.revoked(own.hash)]);
+    assert_eq!(desk.again(), [revoked, revoked], "nobody can tell where it went astray");
+    let authority = Authority::of(&desk.trust, &desk.batches);
+    assert!(!authority.hears(&desk.of_gateway()[0]));
+    assert_eq!(desk.verdict_alone(days(4)), revoked, "and nothing after it");
+    // Once the true one is known, the two prove where the fork is.
+    desk.batches.push(own);
+    let twice = Some(Defect::Equivocation);
+    assert_eq!(desk.again(), [None, twice, revoked, twice], "in the order they were heard");
+    // Of a batch that nobody knows there is nothing to compare.
+    let mut desk = Desk::new();
+    desk.list(BEGIN, &[&gateway]);
+    desk.grant(1, days(80));
+    desk.verdict(days(1));
+    let mut unknown = desk.revoked(Digest::ZERO);
+    if let Body::DelegationRevoked(last_good) = &mut unknown {
+        last_good.seq += 1;
+    }
+    desk.control(days(3), vec![unknown]);
+    assert_eq!(desk.again(), [None]);
 }
 
 #[test]
@@ -186,7 +249,8 @@ fn a_roster_needs_a_controller_whose_key_is_good() {
     desk.say(&gateway, BEGIN, roster(BEGIN, [&gateway]));
     assert_eq!(desk.verdict(days(1)), Some(Defect::RosterAbsent), "a gateway lists nobody");
     let key = desk.controller.key;
-    let last_good = Revoked { epoch: 0, hash: Digest::ZERO, key, seq: 2 };
+    let (hash, seq) = desk.chains.tail(key, 0).map(|tail| (tail.hash, tail.seq)).unwrap();
+    let last_good = Revoked { epoch: 0, hash, key, seq };
     desk.control(days(1), vec![Body::DelegationRevoked(last_good)]);
     desk.list(days(2), &[&gateway]);
     assert_eq!(desk.verdict(days(2)), Some(Defect::RosterAbsent), "its key was revoked");

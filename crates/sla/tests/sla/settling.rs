@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use events::batch::Position;
 use events::identity::Digest;
 use sla::authority::Authority;
-use sla::hour::{OpenJobs, Settled, records_for, settle};
+use sla::hour::{OpenJobs, Settled, last_good_of, records_for, settle};
 use sla::opened::{Opened, RECORD_KINDS};
 use sla::policy::Policy;
 use sla::score::score_hour;
@@ -50,14 +50,18 @@ impl Question<'_> {
     }
 }
 
-/// The batches that say who may speak, and those that stand where another one stands too.
+/// The batches that say who may speak, those that stand where a revocation names one, and those that stand where
+/// another one stands too.
 pub fn records<'o>(batches: &[&'o Opened]) -> Vec<&'o Opened> {
     let mut hashes: BTreeMap<Position, BTreeSet<Digest>> = BTreeMap::new();
     for batch in batches {
         hashes.entry(batch.position()).or_default().insert(batch.hash);
     }
+    let last_good: BTreeSet<Position> =
+        batches.iter().flat_map(|batch| last_good_of(batch)).collect();
     let is_record = |batch: &&&Opened| {
         hashes[&batch.position()].len() > 1
+            || last_good.contains(&batch.position())
             || batch.readable().any(|(_, event)| RECORD_KINDS.contains(&event.kind()))
     };
     batches.iter().filter(is_record).copied().collect()

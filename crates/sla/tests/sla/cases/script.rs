@@ -160,7 +160,7 @@ impl Script {
     }
 
     /// The event a line stands for, in canonical bytes.
-    fn event(&self, number: usize, line: &Line) -> Vec<u8> {
+    fn event(&self, number: usize, line: &Line, sealed: &Sealed) -> Vec<u8> {
         let person = self.person(&line.by);
         let mut event = line.event.clone();
         if let Some(Value::String(name)) = event.remove("job") {
@@ -186,17 +186,20 @@ impl Script {
             event.entry(member).or_insert(value);
         }
         let mut event = Value::Object(event);
-        self.fill(&mut event);
+        self.fill(&mut event, sealed);
         canonical::write(&event).unwrap()
     }
 
     /// Puts names in: `seen:x` is how a gateway sees the orchestrator x, `named:x` all its names, `address:x` and
     /// `job:x` what they say, `nonce:x` a secret made from x, and `bound:x:a,b` what binds the jobs a and b under it.
-    fn fill(&self, value: &mut Value) {
+    /// `key:x` is the key of x, `hash:x:0:7` the hash of its batch 7 in epoch 0, sealed before.
+    fn fill(&self, value: &mut Value, sealed: &Sealed) {
         let orchestrator = |seen: Orchestrator| json!(seen);
         match value {
-            Value::Object(members) => members.values_mut().for_each(|member| self.fill(member)),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.fill(item)),
+            Value::Object(members) => {
+                members.values_mut().for_each(|member| self.fill(member, sealed));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.fill(item, sealed)),
             Value::String(text) => {
                 let filled = match text.split_once(':') {
                     Some(("seen", name)) => orchestrator(self.person(name).seen()),
@@ -204,6 +207,10 @@ impl Script {
                     Some(("address", name)) => json!(self.person(name).address),
                     Some(("signer", name)) => json!(self.person(name).signer),
                     Some(("job", name)) => json!(self.job(name)),
+                    Some(("key", name)) => json!(self.person(name).key),
+                    Some(("hash", place)) => {
+                        json!(sealed.get(place).unwrap_or_else(|| panic!("{place} is not sealed")))
+                    }
                     Some(("nonce", secret)) => json!(nonce(secret)),
                     Some(("bound", rest)) => {
                         let (secret, names) = rest.split_once(':').unwrap();
@@ -219,6 +226,9 @@ impl Script {
         }
     }
 }
+
+/// The hashes of the batches that chains went on from, by speaker, epoch and sequence.
+type Sealed = BTreeMap<String, Digest>;
 
 /// The secret of a round of tests.
 fn nonce(secret: &str) -> Digest {
@@ -236,6 +246,7 @@ impl Play {
         let lines: Vec<(usize, Line)> = lines.collect();
         let mut chains = Chains::default();
         let mut batches = script.records(&mut chains);
+        let mut sealed = Sealed::new();
         let is_one = |(_, one): &(usize, Line), (_, next): &(usize, Line)| {
             (&one.by, one.epoch, one.sealed_ms, one.fate)
                 == (&next.by, next.epoch, next.sealed_ms, next.fate)
@@ -243,12 +254,18 @@ impl Play {
         for together in lines.chunk_by(is_one) {
             let line = &together[0].1;
             let person = script.person(&line.by);
-            let events: Vec<_> =
-                together.iter().map(|(number, line)| script.event(*number, line)).collect();
+            let events: Vec<_> = together
+                .iter()
+                .map(|(number, line)| script.event(*number, line, &sealed))
+                .collect();
             let batch = match line.fate {
                 Fate::Forked => chains.fork(&person, line.epoch, line.sealed_ms, &events),
                 _ => chains.seal(&person, line.epoch, line.sealed_ms, &events),
             };
+            if line.fate != Fate::Forked {
+                let place = format!("{}:{}:{}", line.by, line.epoch, batch.header.seq);
+                sealed.insert(place, batch.header.hash());
+            }
             if line.fate != Fate::Lost {
                 batches.push(Opened::of(&batch));
             }
