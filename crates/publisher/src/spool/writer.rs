@@ -149,9 +149,7 @@ impl Writer {
                 Ok(())
             }
             // A sync that fails is not asked again: the system may have dropped the pages it could not write.
-            Err(failure) if failure.kind() == ErrorKind::StorageFull && cut(open).is_ok() => {
-                Err(Failure::NoSpace)
-            }
+            Err(failure) if is_no_room(&failure) && cut(open).is_ok() => Err(Failure::NoSpace),
             Err(source) => {
                 let path = self.directory.clone();
                 Err(Failure::Unknown(Error::Io { act: "write a frame to", path, source }))
@@ -164,9 +162,7 @@ impl Writer {
             segment::create(&self.directory, self.next, received_ms).map_err(|failure| {
                 match failure {
                     // The half-made file is replaced by the next attempt, or deleted at the next start.
-                    Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
-                        Failure::NoSpace
-                    }
+                    Error::Io { source, .. } if is_no_room(&source) => Failure::NoSpace,
                     failure => Failure::Unknown(failure),
                 }
             })?;
@@ -174,6 +170,12 @@ impl Writer {
         self.shelf.push(segment);
         Ok(open)
     }
+}
+
+/// Whether the system takes no more bytes just now: the disk is full, or a quota or a limit on the size of files is met.
+fn is_no_room(failure: &std::io::Error) -> bool {
+    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(failure.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Takes back what was written of a frame, so that the next one begins where this one did.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod file;
+mod full_disk;
 mod http;
 mod identity;
 mod kafka;
