@@ -15,6 +15,8 @@ mod imports;
 mod kafka;
 #[path = "e2e/kills.rs"]
 mod kills;
+#[path = "e2e/locks.rs"]
+mod locks;
 #[path = "e2e/peers.rs"]
 mod peers;
 #[path = "e2e/process.rs"]
