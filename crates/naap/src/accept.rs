@@ -1,7 +1,7 @@
 //! From channels to the record's door: what comes is let in or refused, synced, and only then acknowledged.
 
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use channel::http::{Decline, Sink};
@@ -23,6 +23,22 @@ const BUSY_MS: u64 = 1_000;
 /// How long a sender waits whose clock is ahead, or whose quota is spent.
 const LATER_MS: u64 = 10_000;
 
+/// Why the record takes nothing just now, if so. Clones share it.
+#[derive(Clone, Default)]
+pub struct Fault(Arc<Mutex<Option<String>>>);
+
+impl Fault {
+    /// What it was the last time anything was brought.
+    pub fn now(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note<T>(&self, outcome: &Result<T, pipeline::Error>) {
+        let fault = outcome.as_ref().err().map(ToString::to_string);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+}
+
 /// The record's door with what goes with it: whom to wake, and whom to tell when the record fails.
 #[derive(Clone)]
 pub struct Door {
@@ -30,6 +46,8 @@ pub struct Door {
     pub clock: Clock,
     /// Whom to tell.
     pub failures: Failures,
+    /// What keeps the record from taking anything.
+    pub fault: Fault,
     /// The door itself.
     pub intake: Arc<Intake>,
     /// Whom to wake.
@@ -55,7 +73,9 @@ impl Door {
             tokio::task::spawn_blocking(move || intake.accept_all(frames, received_ms)).await;
         let cancelled =
             |_| pipeline::Error::Absent("the door was closed in the middle of a batch".to_owned());
-        let verdicts = taken.map_err(cancelled)??;
+        let verdicts = taken.map_err(cancelled)?;
+        self.fault.note(&verdicts);
+        let verdicts = verdicts?;
         self.wake();
         Ok(verdicts.into_iter().map(|verdict| verdict.map(drop)).collect())
     }

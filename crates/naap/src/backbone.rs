@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::accept::Door;
+use crate::accept::{Door, Fault};
 use crate::config::Config;
 use crate::process::{Deadline, Failures};
 use crate::settling::{self, Settling};
@@ -58,10 +58,12 @@ impl Foundation {
         let door = Door {
             clock: Arc::clone(clock),
             failures: failures.clone(),
+            fault: Fault::default(),
             intake: Arc::clone(&store.intake),
             wake: wake.clone(),
         };
-        let (settling, gifts) = settling::start(&store, &feed, clock, (wake, woken), failures)?;
+        let (settling, gifts) =
+            settling::start(&store, &feed, clock, (wake, woken), failures, &door.fault)?;
         Ok(Self { door, gifts, feed, listener, settling, store })
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use api::health::{Check, Finding};
@@ -83,9 +84,9 @@ impl Node {
             let clock = Arc::clone(clock);
             Arc::new(move || clock().0)
         };
-        let counts = intake::Counts::default();
-        let closing = CancellationToken::new();
-        let mut doors = Vec::new();
+        let (counts, closing) = (intake::Counts::default(), CancellationToken::new());
+        let heeding = heed(counts.clone(), closing.clone());
+        let mut doors = vec![failures.watch("the spool", heeding)];
         let mut node_kafka = None;
         if let Some(settings) = kafka {
             let listener = kafka::Listener::bind(
@@ -142,6 +143,21 @@ impl Node {
         deadline.join("the doors", self.doors).await;
         self.ending.cancel();
         deadline.join("publishing", [self.pump]).await;
+    }
+}
+
+/// How often it is asked whether the spool still writes.
+const HEED_EVERY: Duration = Duration::from_secs(1);
+
+/// Fails once the spool writes nothing more: only another start can find out what its disk holds.
+async fn heed(counts: intake::Counts, closing: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return Ok(()),
+            () = tokio::time::sleep(HEED_EVERY) => {}
+        }
+        let has_stopped = counts.snapshot().refused.contains_key(intake::refusal::SPOOL_STOPPED);
+        anyhow::ensure!(!has_stopped, "a write failed, as was told before: look at the disk");
     }
 }
 

@@ -101,11 +101,31 @@ impl Store {
         LedgerSource { known: self.known.clone(), ledger: Arc::clone(&self.ledger) }
     }
 
-    /// What settles the record into the warehouse. There may be one at a time.
-    pub fn settler(&self, listener: Listener, now: UnixMillis) -> anyhow::Result<Settler> {
+    /// What makes settlers of the record into the warehouse.
+    pub fn settlers(&self) -> Settlers {
+        Settlers {
+            known: self.known.clone(),
+            ledger: Arc::clone(&self.ledger),
+            options: self.options.clone(),
+            warehouse: Arc::clone(&self.warehouse),
+        }
+    }
+}
+
+/// Makes settlers, of which there may be one at a time.
+pub struct Settlers {
+    known: KnownKeys,
+    ledger: Arc<Ledger>,
+    options: Options,
+    warehouse: Arc<Sqlite>,
+}
+
+impl Settlers {
+    /// One that takes up where the last one stopped.
+    pub fn open(&self, listener: Listener, now: UnixMillis) -> Result<Settler, pipeline::Error> {
         let warehouse: Arc<dyn warehouse::Warehouse> = Arc::<Sqlite>::clone(&self.warehouse);
         let (ledger, known) = (Arc::clone(&self.ledger), self.known.clone());
-        Ok(Settler::open(ledger, warehouse, known, self.options.clone(), listener, now)?)
+        Settler::open(ledger, warehouse, known, self.options.clone(), listener, now)
     }
 }
 

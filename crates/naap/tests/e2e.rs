@@ -7,6 +7,8 @@
 mod captures;
 #[path = "e2e/dev.rs"]
 mod dev;
+#[path = "e2e/disk.rs"]
+mod disk;
 #[path = "e2e/files.rs"]
 mod files;
 #[path = "e2e/imports.rs"]

@@ -8,7 +8,7 @@ use super::process::{Running, http, text, until};
 use super::world::{envelopes, now};
 
 /// What `naap publish` made of itself is trusted by whoever gets its trust file.
-fn share_trust(from: &Path, to: &Path) {
+pub fn share_trust(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.join("trust")).unwrap();
     std::fs::copy(from.join("trust/livepeer.toml"), to.join("trust/livepeer.toml")).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -58,6 +58,16 @@ pub struct Running {
 impl Running {
     /// Starts a verb on a folder; it may not answer yet.
     pub fn begin(verb: &str, folder: &Path, more: &[&str]) -> Self {
+        Self::begin_by(naap, verb, folder, more)
+    }
+
+    /// Starts a verb as the command that `by` makes of its arguments.
+    pub fn begin_by(
+        by: impl Fn(&[&str]) -> Command,
+        verb: &str,
+        folder: &Path,
+        more: &[&str],
+    ) -> Self {
         let addresses = folder.join("addresses.json");
         if addresses.exists() {
             std::fs::remove_file(&addresses).unwrap();
@@ -67,19 +77,28 @@ impl Running {
             _ => &[],
         };
         let mut command =
-            naap(&[verb, "--data", text(folder), "--listen", "127.0.0.1:0", "--log", "warn"]);
+            by(&[verb, "--data", text(folder), "--listen", "127.0.0.1:0", "--log", "warn"]);
         command.args(listens).args(more).stdin(Stdio::null()).stdout(Stdio::null());
         Self { child: command.spawn().unwrap(), folder: folder.to_owned() }
     }
 
     /// Starts a verb and waits until it answers.
     pub fn start(verb: &str, folder: &Path, more: &[&str]) -> Self {
-        let mut running = Self::begin(verb, folder, more);
+        Self::begin(verb, folder, more).answering()
+    }
+
+    /// Waits until it answers.
+    pub fn answering(mut self) -> Self {
         until("the process to answer", || {
-            assert_eq!(running.child.try_wait().unwrap(), None, "{verb} ended by itself");
-            running.addresses()
+            assert_eq!(self.child.try_wait().unwrap(), None, "it ended by itself");
+            self.addresses()
         });
-        running
+        self
+    }
+
+    /// Waits until it ends by itself, and tells how.
+    pub fn end(mut self) -> ExitStatus {
+        until("the process to end", || self.child.try_wait().unwrap())
     }
 
     /// Where it answers, once it does.
