@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::problem::{Code, Problem};
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -60,4 +62,33 @@ pub fn look(checks: &[Check]) -> Vec<Outcome> {
         Outcome { name: check.name, ok: is_ok, detail }
     };
     checks.iter().map(outcome).collect()
+}
+
+/// Everything that must work does.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Healthy {
+    /// `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// What was looked at.
+    checks: Vec<Outcome>,
+}
+
+/// What `/healthz` answers: all that was looked at, or a problem that names what failed.
+///
+/// # Errors
+/// `Unhealthy` if any check failed.
+pub fn verdict(checks: Vec<Outcome>) -> Result<Healthy, Problem> {
+    let wrong: Vec<String> = checks
+        .iter()
+        .filter(|check| !check.ok)
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .collect();
+    if wrong.is_empty() {
+        return Ok(Healthy { status: "ok", checks });
+    }
+    let instead = "Look at the failed checks; every other path goes on answering from what it has.";
+    let mut problem = Problem::new(Code::Unhealthy, wrong.join("; "), instead);
+    problem.checks = Some(serde_json::to_value(&checks).expect("names, words and flags"));
+    Err(problem)
 }

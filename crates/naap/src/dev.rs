@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use channel::embedded::{Embedded, Limits};
 use channel::{Channel, Publish, Selector, Start, Subscribe};
+use publisher::pump::Way;
 
 use crate::backbone::{Foundation, known_networks};
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
+use crate::known::{RECORD, Witness};
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
 use crate::process::{Deadline, Signals};
@@ -38,22 +40,25 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     }
 
     let (failures, mut failed) = process::failures();
+    let witnesses = vec![Witness { name: RECORD.to_owned(), source: Arc::new(store.source()) }];
     let foundation = Foundation::lay(store, listener, &clock, &failures)?;
     let embedded = Embedded::new(Limits::default());
     let subscription = embedded.subscribe(Selector::All, Start::Oldest).await?;
     let following =
         failures.watch("the record's door", foundation.door.clone().follow(subscription));
     let publish: Arc<dyn Publish> = Arc::new(embedded.clone());
-    let heralding =
-        own.herald(&instance, config, vec![Arc::clone(&publish)], &clock)?.start(&failures).await?;
+    let ways = vec![Way { name: RECORD.to_owned(), channel: Arc::clone(&publish) }];
+    let herald = own.herald(&instance, config, ways.clone(), witnesses.clone(), &clock)?;
+    let heralding = herald.start(&failures).await?;
     let plan = Plan {
-        channels: vec![Arc::clone(&publish)],
         folder: instance.node_folder(&config.node.name),
         intake: doors::intake(config),
         kafka: doors::kafka(config),
         name: config.node.name.clone(),
         secret: own.node.secret().clone(),
         speaker: own.speaker(config),
+        ways,
+        witnesses,
     };
     let mut node = Node::start(plan, config, &clock, &failures).await?;
     let mut gifts = node.gifts();

@@ -4,24 +4,25 @@
 //! last is noted only after it is synced, so a crash makes it say something twice, never not at all.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use channel::{Message, Publish};
+use channel::Message;
 use events::body::Body;
 use events::event::Event;
 use events::identity::{Digest, EventId};
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::identity::Identity;
-use publisher::outbox::{Options, Outbox, Pushed, Shelf};
+use publisher::outbox::{Options, Outbox, Outgoing, Pushed, Shelf};
+use publisher::pump::Way;
 use publisher::translate::Speaker;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::instance::replace;
+use crate::known::{Witness, compare};
 use crate::process::{Deadline, Failures};
 
 /// The file that notes what was said last.
@@ -38,8 +39,6 @@ pub type Statements = Box<dyn Fn(UnixMillis) -> Vec<Body> + Send>;
 
 /// A herald and what it says.
 pub struct Herald {
-    /// Where batches go.
-    pub channels: Vec<Arc<dyn Publish>>,
     /// The time.
     pub clock: Clock,
     /// What is said, in words that change when it does.
@@ -56,6 +55,10 @@ pub struct Herald {
     pub speaker: Speaker,
     /// What it says.
     pub statements: Statements,
+    /// Where batches go.
+    pub ways: Vec<Way>,
+    /// Who may know more of its chain than its folder does.
+    pub witnesses: Vec<Witness>,
 }
 
 /// What was said last.
@@ -84,18 +87,27 @@ impl Heralding {
 impl Herald {
     /// Begins. When this returns, what has to be said is sealed and synced.
     pub async fn start(self, failures: &Failures) -> anyhow::Result<Heralding> {
-        let (voice, due) = on_disk(move || {
-            let network = self.speaker.network;
-            let (outbox, _) =
-                Outbox::open(self.options.clone(), self.identity.secret().clone(), network)?;
-            Voice { at: outbox.shelf().held_below(), herald: self, outbox }.say_due()
-        })
-        .await?;
+        let voice = self.open().await?;
+        let (voice, due) = on_disk(move || voice.say_due()).await?;
         let shelf = voice.outbox.shelf().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = failures.watch("the herald", async move { voice.run(due, stopped).await });
         Ok(Heralding { shelf, stop, task })
+    }
+
+    async fn open(self) -> anyhow::Result<Voice> {
+        let mut voice = on_disk(move || {
+            let network = self.speaker.network;
+            let (outbox, _) =
+                Outbox::open(self.options.clone(), self.identity.secret().clone(), network)?;
+            let begin = |way: &Way| outbox.shelf().sent_below(&way.name);
+            let at = self.ways.iter().map(begin).collect::<Result<_, _>>()?;
+            Ok(Voice { at, herald: self, outbox })
+        })
+        .await?;
+        compare(&mut voice.outbox, "the herald", &voice.herald.witnesses).await?;
+        Ok(voice)
     }
 
     fn gist(&self) -> Digest {
@@ -110,7 +122,8 @@ impl Herald {
 }
 
 struct Voice {
-    at: u64,
+    /// How far each way came.
+    at: Vec<u64>,
     herald: Herald,
     outbox: Outbox,
 }
@@ -172,30 +185,48 @@ impl Voice {
         numbered.map(event).collect()
     }
 
-    /// Sends what was not sent, in order; says whether nothing is left.
+    /// Sends every way what was not sent there, in order; says whether nothing is left. One that fails holds up no other.
     async fn send(&mut self) -> anyhow::Result<bool> {
-        loop {
-            let (shelf, at) = (self.outbox.shelf().clone(), self.at);
-            let next = on_disk(move || {
-                shelf.hold_below(at)?;
-                Ok(shelf.next(at)?)
-            });
-            let Some(outgoing) = next.await? else { return Ok(true) };
-            let chain = outgoing.position.key.to_string();
-            for channel in &self.herald.channels {
-                let message = Message { chain: chain.clone(), body: outgoing.frame.clone() };
-                match channel.publish(message).await {
-                    Ok(_) => {}
-                    Err(error) if error.is_refusal() => {
-                        tracing::warn!(%error, "a receiver does not want to know who may speak");
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "who may speak could not be sent");
-                        return Ok(false);
-                    }
-                }
+        let mut is_sent = true;
+        for (way, at) in self.herald.ways.iter().zip(&mut self.at) {
+            let shelf = self.outbox.shelf();
+            while let Some(outgoing) = next(shelf, *at).await? {
+                let ordinal = outgoing.ordinal;
+                let Some(is_held) = send_one(way, outgoing).await else {
+                    is_sent = false;
+                    break;
+                };
+                let (shelf, name) = (shelf.clone(), way.name.clone());
+                on_disk(move || {
+                    if is_held { shelf.hold(ordinal) } else { shelf.set_aside(ordinal) }?;
+                    Ok(shelf.note_sent(&name, ordinal + 1)?)
+                })
+                .await?;
+                *at = ordinal + 1;
             }
-            self.at = outgoing.ordinal + 1;
+        }
+        Ok(is_sent)
+    }
+}
+
+async fn next(shelf: &Shelf, at: u64) -> anyhow::Result<Option<Outgoing>> {
+    let shelf = shelf.clone();
+    on_disk(move || Ok(shelf.next(at)?)).await
+}
+
+/// Sends a batch and says whether it is held, or refused for good; nothing if it has to be sent again.
+async fn send_one(way: &Way, outgoing: Outgoing) -> Option<bool> {
+    let chain = outgoing.position.key.to_string();
+    let to = way.name.as_str();
+    match way.channel.publish(Message { chain, body: outgoing.frame }).await {
+        Ok(_) => Some(true),
+        Err(error) if error.is_refusal() => {
+            tracing::warn!(%error, to, "a receiver does not want to know who may speak");
+            Some(false)
+        }
+        Err(error) => {
+            tracing::debug!(%error, to, "who may speak could not be sent");
+            None
         }
     }
 }
@@ -205,4 +236,84 @@ async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> anyhow::Result<T> {
     tokio::task::spawn_blocking(work).await.context("the herald was cut short")?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use channel::{BoxFuture, Capabilities, Channel, Order, Publish, Receipt};
+
+    use super::*;
+    use crate::config::Layers;
+    use crate::instance::Instance;
+    use crate::own::Own;
+
+    /// Takes what it is sent, or nothing.
+    #[derive(Default)]
+    struct Receiver {
+        heard: Mutex<Vec<bytes::Bytes>>,
+        is_dead: bool,
+    }
+
+    impl Channel for Receiver {
+        fn capabilities(&self) -> Capabilities {
+            let max_bytes = 64 * 1024;
+            Capabilities { ack: true, replay: false, order: Order::None, max_bytes, partitions: 1 }
+        }
+        fn health(&self) -> BoxFuture<'_, channel::Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+        fn close(&self, _: Duration) -> BoxFuture<'_, channel::Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    impl Publish for Receiver {
+        fn publish(&self, message: Message) -> BoxFuture<'_, channel::Result<Receipt>> {
+            Box::pin(async move {
+                if self.is_dead {
+                    let (peer, reason) = ("dead".to_owned(), "refused".to_owned());
+                    return Err(channel::Error::Unreachable { peer, reason });
+                }
+                self.heard.lock().unwrap().push(message.body);
+                Ok(Receipt::Held)
+            })
+        }
+    }
+
+    async fn voice(folder: &std::path::Path, receivers: [&Arc<Receiver>; 2]) -> Voice {
+        let instance = Instance::open(folder).unwrap();
+        let config = Layers::defaults().config().unwrap();
+        let way = |(name, channel): (&str, &Arc<Receiver>)| {
+            let channel: Arc<dyn Publish> = Arc::<Receiver>::clone(channel);
+            Way { name: name.to_owned(), channel }
+        };
+        let ways = ["first", "second"].into_iter().zip(receivers).map(way).collect();
+        let own = Own::of(&instance, &config).unwrap();
+        let clock = crate::store::clock();
+        let herald = own.herald(&instance, &config, ways, Vec::new(), &clock).unwrap();
+        herald.open().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_dead_peer_keeps_nothing_from_the_next_and_hears_it_all_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = Arc::new(Receiver { is_dead: true, ..Receiver::default() });
+        let alive = Arc::new(Receiver::default());
+        let voice = voice(folder.path(), [&dead, &alive]).await;
+        let (mut voice, _) = voice.say_due().unwrap();
+        assert!(!voice.send().await.unwrap(), "the first one still waits");
+        let said = alive.heard.lock().unwrap().clone();
+        assert!(!said.is_empty());
+        assert!(!voice.send().await.unwrap());
+        assert_eq!(*alive.heard.lock().unwrap(), said, "nothing is said twice");
+        drop(voice);
+
+        let risen = Arc::new(Receiver::default());
+        let mut voice = self::voice(folder.path(), [&risen, &alive]).await;
+        assert!(voice.send().await.unwrap());
+        assert_eq!(*risen.heard.lock().unwrap(), said);
+        assert_eq!(*alive.heard.lock().unwrap(), said);
+    }
 }

@@ -9,6 +9,7 @@ mod configure;
 mod console;
 
 mod instance;
+mod known;
 mod process;
 mod store;
 

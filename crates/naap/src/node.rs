@@ -1,33 +1,33 @@
 //! A node's publisher at work: its doors, its spool, its outbox, and the pump between them.
 
+mod health;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use api::health::{Check, Finding};
 use api::metrics::{Contributor, Exposition};
-use channel::Publish;
+use events::event::Network;
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::intake::{self, http, kafka};
 use publisher::outbox::{self, Outbox, Shelf};
-use publisher::pump::{self, Pump};
+use publisher::pump::{self, Pump, Way};
 use publisher::spool::{self, Spool};
 use publisher::translate::Speaker;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::known::{Witness, compare};
 use crate::process::{Deadline, Failures};
 use crate::web::{self, Gifts};
+use health::{Subject, backlog, checks};
 
 /// What a node is and where it can be reached.
 pub struct Plan {
-    /// Where batches go.
-    pub channels: Vec<Arc<dyn Publish>>,
     /// Its folder.
     pub folder: PathBuf,
     /// Its HTTP door.
@@ -40,6 +40,10 @@ pub struct Plan {
     pub secret: ed25519_dalek::SigningKey,
     /// Who it speaks as.
     pub speaker: Speaker,
+    /// Where batches go.
+    pub ways: Vec<Way>,
+    /// Who may know more of its chain than its folder does.
+    pub witnesses: Vec<Witness>,
 }
 
 /// A node at work.
@@ -67,19 +71,11 @@ impl Node {
         clock: &Clock,
         failures: &Failures,
     ) -> anyhow::Result<Self> {
-        let Plan { channels, folder, intake, kafka, name, secret, speaker } = plan;
+        let Plan { folder, intake, kafka, name, secret, speaker, ways, witnesses } = plan;
         let stop_ms = config.instance.stop_ms;
-        let options = spool_options(&folder, config);
-        let outbox_options = outbox_options(&folder, config, clock());
-        let network = speaker.network;
-        let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-            Ok((Spool::open(&options)?, Outbox::open(outbox_options, secret, network)?))
-        });
-        let (spool, (outbox, opening)) = opened.await??;
-        if let Some(why) = opening.unproven {
-            tracing::warn!(node = name, epoch = opening.epoch, why, "began a new epoch");
-        }
-        let spool = Arc::new(spool);
+        let folders = (spool_options(&folder, config), outbox_options(&folder, config, clock()));
+        let (spool, mut outbox) = open(&name, folders, secret, speaker.network).await?;
+        compare(&mut outbox, &name, &witnesses).await?;
         let clock_ms: intake::Clock = {
             let clock = Arc::clone(clock);
             Arc::new(move || clock().0)
@@ -122,9 +118,17 @@ impl Node {
         let version = env!("CARGO_PKG_VERSION").parse().context("the version is a label")?;
         let settings =
             pump::Settings { drain_ms: Millis(stop_ms / 2), ..pump::Settings::new(version) };
-        let pump = Pump::new(Arc::clone(&spool), outbox, speaker, channels, clock_ms, settings);
-        let (shelf, pumped) = (pump.shelf(), pump.counts());
-        let gifts = gifts(&name, &counts, &pumped, &spool, config.spool.quota_bytes);
+        let pump = Pump::new(Arc::clone(&spool), outbox, speaker, ways, clock_ms, settings);
+        let shelf = pump.shelf();
+        let subject = Subject {
+            clock: Arc::clone(clock),
+            name,
+            outbox_bytes: config.outbox.quota_bytes,
+            pumped: pump.counts(),
+            spool: Arc::clone(&spool),
+            spool_bytes: config.spool.quota_bytes,
+        };
+        let gifts = gifts(subject, &counts);
         let ending = CancellationToken::new();
         let run = pump.run(ending.clone());
         let pump = failures.watch("publishing", async move { Ok(run.await?) });
@@ -161,6 +165,23 @@ async fn heed(counts: intake::Counts, closing: CancellationToken) -> anyhow::Res
     }
 }
 
+/// Opens what a node keeps.
+async fn open(
+    name: &str,
+    (spool, outbox): (spool::Config, outbox::Options),
+    secret: ed25519_dalek::SigningKey,
+    network: Network,
+) -> anyhow::Result<(Arc<Spool>, Outbox)> {
+    let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+        Ok((Spool::open(&spool)?, Outbox::open(outbox, secret, network)?))
+    });
+    let (spool, (outbox, opening)) = opened.await??;
+    if let Some(why) = opening.unproven {
+        tracing::warn!(node = name, epoch = opening.epoch, why, "began a new epoch");
+    }
+    Ok((Arc::new(spool), outbox))
+}
+
 fn spool_options(folder: &std::path::Path, config: &Config) -> spool::Config {
     spool::Config {
         segment_bytes: config.spool.segment_bytes,
@@ -185,31 +206,9 @@ pub fn outbox_options(
     }
 }
 
-fn gifts(
-    name: &str,
-    doors: &intake::Counts,
-    pumped: &pump::Counts,
-    spool: &Arc<Spool>,
-    quota_bytes: u64,
-) -> Gifts {
-    let room = {
-        let (name, spool, seen) = (name.to_owned(), Arc::clone(spool), AtomicU64::new(0));
-        move || {
-            let refused = spool.refused_records();
-            let fresh = refused.saturating_sub(seen.swap(refused, Ordering::Relaxed));
-            let used = spool.used_bytes();
-            let state =
-                format!("{name}: {used} of {quota_bytes} bytes, {} records wait", backlog(&spool));
-            match fresh {
-                0 => Finding::ok(state),
-                _ => Finding::wrong(format!(
-                    "{state}, {fresh} were turned away since the last look: spool.quota_bytes"
-                )),
-            }
-        }
-    };
-    let (name, doors, pumped, spool) =
-        (name.to_owned(), doors.clone(), pumped.clone(), Arc::clone(spool));
+fn gifts(subject: Subject, doors: &intake::Counts) -> Gifts {
+    let (name, doors) = (subject.name.clone(), doors.clone());
+    let (pumped, spool) = (subject.pumped.clone(), Arc::clone(&subject.spool));
     let numbers: Contributor = Arc::new(move |to: &mut Exposition| {
         let node = ("node", name.as_str());
         let heard = doors.snapshot();
@@ -230,11 +229,7 @@ fn gifts(
         to.gauge("naap_spool_bytes", "Raw records kept.", &[node], spool.used_bytes());
         to.gauge("naap_spool_records", "Raw records that wait.", &[node], backlog(&spool));
     });
-    Gifts { checks: vec![Check::new("spool", room)], contributors: vec![numbers] }
-}
-
-fn backlog(spool: &Spool) -> u64 {
-    spool.end().0.saturating_sub(spool.committed().0)
+    Gifts { checks: checks(subject), contributors: vec![numbers] }
 }
 
 fn expose_pump(to: &mut Exposition, node: (&str, &str), pumped: &pump::Snapshot) {
@@ -273,6 +268,12 @@ fn expose_pump(to: &mut Exposition, node: (&str, &str), pumped: &pump::Snapshot)
         "Batches that nobody else is known to hold.",
         &[node],
         pumped.unheld,
+    );
+    to.gauge(
+        "naap_outbox_aside_batches",
+        "Batches that were refused for good and that nobody else is known to hold.",
+        &[node],
+        pumped.aside,
     );
     to.gauge("naap_outbox_bytes", "Sealed batches kept.", &[node], pumped.shelf_bytes);
 }

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use channel::Publish;
 use events::body::Body;
 use events::body::record::{Granted, RosterMember};
 use events::delegation::Delegation;
@@ -17,12 +16,14 @@ use events::identity::{Address, AddressSignature};
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::identity::Identity;
+use publisher::pump::Way;
 use publisher::translate::Speaker;
 use sla::trust::Member;
 
 use crate::config::Config;
 use crate::herald::{Herald, Statements};
 use crate::instance::{Instance, Operator, replace};
+use crate::known::Witness;
 use crate::node::outbox_options;
 
 pub use addresses::Addresses;
@@ -93,7 +94,8 @@ impl Own {
         &self,
         instance: &Instance,
         config: &Config,
-        channels: Vec<Arc<dyn Publish>>,
+        ways: Vec<Way>,
+        witnesses: Vec<Witness>,
         clock: &Clock,
     ) -> anyhow::Result<Herald> {
         let now = clock();
@@ -117,7 +119,6 @@ impl Own {
         });
         let folder = instance.node_folder(CONTROLLER);
         Ok(Herald {
-            channels,
             clock: Arc::clone(clock),
             gist,
             identity: self.controller.clone(),
@@ -133,6 +134,8 @@ impl Own {
                 region: None,
             },
             statements,
+            ways,
+            witnesses,
         })
     }
 
@@ -261,7 +264,6 @@ fn members(roster: &[(Role, Address)], now: UnixMillis) -> Vec<Body> {
 mod tests {
     use std::sync::Arc;
 
-    use channel::embedded::{Embedded, Limits};
     use events::delegation::address_of;
 
     use super::*;
@@ -272,8 +274,7 @@ mod tests {
     fn statements(instance: &Instance, config: &Config) -> Vec<Body> {
         let own = Own::of(instance, config).unwrap();
         let clock: Clock = Arc::new(|| NOW);
-        let channel: Arc<dyn Publish> = Arc::new(Embedded::new(Limits::default()));
-        let herald = own.herald(instance, config, vec![channel], &clock).unwrap();
+        let herald = own.herald(instance, config, Vec::new(), Vec::new(), &clock).unwrap();
         (herald.statements)(NOW)
     }
 

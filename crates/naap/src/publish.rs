@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::metrics::Exposition;
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::routing::get;
+use axum::{Json, Router};
 use channel::http::{Limits, Peer, Served};
-use channel::{Backfill, BoxFuture, Head, Publish};
+use channel::{Backfill, BoxFuture, Head};
 use publisher::outbox::Shelf;
+use publisher::pump::Way;
 use tokio_util::sync::CancellationToken;
 
 use crate::backbone::{policy, visitors};
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
+use crate::known::Witness;
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
 use crate::process::{Deadline, Signals};
@@ -36,21 +38,25 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let clock = store::clock();
     let own = Own::of(&instance, config)?;
     own.trust(&instance)?;
-    let mut peers: Vec<Arc<dyn Publish>> = Vec::new();
+    let (mut ways, mut witnesses) = (Vec::new(), Vec::new());
     for url in &config.channel.to {
         let peer = Peer::new(url, &policy(config), Limits::default());
-        peers.push(Arc::new(peer.with_context(|| format!("channel.to: {url}"))?));
+        let peer = Arc::new(peer.with_context(|| format!("channel.to: {url}"))?);
+        witnesses.push(Witness { name: url.clone(), source: Arc::<Peer>::clone(&peer) });
+        ways.push(Way { name: url.clone(), channel: peer });
     }
     let (failures, mut failed) = process::failures();
-    let heralding = own.herald(&instance, config, peers.clone(), &clock)?.start(&failures).await?;
+    let herald = own.herald(&instance, config, ways.clone(), witnesses.clone(), &clock)?;
+    let heralding = herald.start(&failures).await?;
     let plan = Plan {
-        channels: peers.clone(),
         folder: instance.node_folder(&config.node.name),
         intake: doors::intake(config),
         kafka: doors::kafka(config),
         name: config.node.name.clone(),
         secret: own.node.secret().clone(),
         speaker: own.speaker(config),
+        ways: ways.clone(),
+        witnesses,
     };
     let mut node = Node::start(plan, config, &clock, &failures).await?;
     let listener = web::bind(config.api.listen, "peers that miss something", "--listen").await?;
@@ -78,9 +84,9 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let deadline = Deadline::after(stop_ms);
     node.stop(deadline).await;
     heralding.stop(deadline).await;
-    for peer in peers {
+    for way in ways {
         // What was on its way is in the outbox and sent again after the next start.
-        peer.close(Duration::ZERO).await.ok();
+        way.channel.close(Duration::ZERO).await.ok();
     }
     stopping.cancel();
     deadline.join("serving", [serving]).await;
@@ -97,14 +103,8 @@ fn metrics(gifts: Gifts) -> Router {
         async move { ([(CONTENT_TYPE, api::metrics::CONTENT_TYPE)], text) }
     };
     let look = move || {
-        let outcomes = api::health::look(&checks);
-        let is_well = outcomes.iter().all(|outcome| outcome.ok);
-        let status = if is_well {
-            axum::http::StatusCode::OK
-        } else {
-            axum::http::StatusCode::SERVICE_UNAVAILABLE
-        };
-        async move { (status, axum::Json(outcomes)) }
+        let verdict = api::health::verdict(api::health::look(&checks));
+        async move { verdict.map(|healthy| ([(CACHE_CONTROL, "no-store")], Json(healthy))) }
     };
     Router::new().route("/metrics", get(expose)).route("/healthz", get(look))
 }

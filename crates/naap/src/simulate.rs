@@ -17,6 +17,7 @@ use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::intake::kafka;
 use publisher::pseudonym::PseudonymKey;
+use publisher::pump::Way;
 use publisher::translate::Speaker;
 use simulator::cast::{Cast, Node as Player};
 use simulator::options::Options;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::instance::Instance;
+use crate::known::RECORD;
 use crate::node::{Node, Plan};
 use crate::process::{Deadline, Failures};
 use crate::store::Store;
@@ -107,13 +109,15 @@ impl Simulation {
             let Some(player) = self.cast.nodes.get(gateway.node) else { continue };
             let name = format!("simulation-{}-{place}", self.seed);
             let plan = Plan {
-                channels: vec![Arc::clone(&channel)],
                 folder: instance.node_folder(&name),
                 intake: None,
                 kafka: Some(kafka::Config::plain(([127, 0, 0, 1], 0).into(), TOPIC)),
                 name,
                 secret: player.secret.clone(),
                 speaker: speaker(player),
+                ways: vec![Way { name: RECORD.to_owned(), channel: Arc::clone(&channel) }],
+                // Its past was signed with the same keys, by no outbox.
+                witnesses: Vec::new(),
             };
             let mut node = Node::start(plan, config, clock, failures).await?;
             let Gifts { checks, contributors } = node.gifts();

@@ -10,6 +10,7 @@
 
 mod error;
 mod files;
+mod held;
 mod mark;
 mod options;
 mod record;
@@ -228,7 +229,8 @@ impl Outbox {
         let tail = batch.tail();
         let (position, hash) = (batch.header.position(), tail.hash);
         // Segment and offset are those within the group until it is written.
-        let entry = Entry { position, hash, segment: 0, offset, length: frame.len() };
+        let sealed_ms = batch.header.sealed_ms;
+        let entry = Entry { position, hash, segment: 0, offset, length: frame.len(), sealed_ms };
         self.group.batches.push((ordinal, entry));
         self.group.events += u64::from(batch.header.count);
         self.group.sealed_ms = Some(batch.header.sealed_ms);

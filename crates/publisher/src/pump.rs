@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{Backfill, Publish};
-use events::identity::Label;
+use events::batch::Header;
+use events::identity::{BatchSignature, Label, PublisherKey};
 use events::unit::{Millis, UnixMillis};
 use events::wire::{Frame, MAX_FRAME_BYTES};
 use tokio::task::JoinSet;
@@ -24,9 +25,18 @@ use crate::spool::{self, Spool};
 use crate::translate::Speaker;
 
 pub use crate::intake::Clock;
-pub use counts::{Counts, Snapshot};
+pub use counts::{Counts, Failing, Snapshot};
 use intake::Intake;
 use sender::Sender;
+
+/// Where batches go: a channel, and the name under which its receiver is known across starts.
+#[derive(Clone)]
+pub struct Way {
+    /// The receiver's name, such as its address.
+    pub name: String,
+    /// How it is reached.
+    pub channel: Arc<dyn Publish>,
+}
 
 /// How the loop runs.
 #[derive(Debug, Clone)]
@@ -80,26 +90,28 @@ pub enum Error {
 pub struct Pump {
     intake: Intake,
     shelf: Shelf,
-    channels: Vec<Arc<dyn Publish>>,
+    ways: Vec<Way>,
+    clock: Clock,
     settings: Settings,
     counts: Counts,
 }
 
 impl Pump {
-    /// Puts the parts together. Every channel gets every batch; a batch counts as held elsewhere once each channel that
-    /// acknowledges at all has acknowledged it.
+    /// Puts the parts together. Every channel gets every batch; a batch counts as held elsewhere once one receiver
+    /// acknowledged it. One that cannot be reached is sent what it missed later, as far as the outbox still has it.
     pub fn new(
         spool: Arc<Spool>,
         outbox: Outbox,
         speaker: Speaker,
-        channels: Vec<Arc<dyn Publish>>,
+        ways: Vec<Way>,
         clock: Clock,
         settings: Settings,
     ) -> Self {
         let shelf = outbox.shelf().clone();
         let counts = Counts::new(shelf.clone());
-        let intake = Intake::new(spool, outbox, speaker, clock, settings.clone(), counts.clone());
-        Self { intake, shelf, channels, settings, counts }
+        let sealing = Arc::clone(&clock);
+        let intake = Intake::new(spool, outbox, speaker, sealing, settings.clone(), counts.clone());
+        Self { intake, shelf, ways, clock, settings, counts }
     }
 
     /// What was done and refused; stays readable while the loop runs.
@@ -118,16 +130,14 @@ impl Pump {
     /// # Errors
     /// `Spool` and `Outbox` where trying again cannot help.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { intake, shelf, channels, settings, counts } = self;
+        let Self { intake, shelf, ways, clock, settings, counts } = self;
         // Senders outlive the intake: they have its last batches to send.
         let is_last = CancellationToken::new();
         let is_over = CancellationToken::new();
-        let progress = sender::Progress::new(&channels, shelf.held_below());
         let mut senders = JoinSet::new();
-        for (index, channel) in channels.into_iter().enumerate() {
-            let (progress, shelf, counts) = (progress.clone(), shelf.clone(), counts.clone());
-            let sender =
-                Sender { index, channel, progress, shelf, counts, settings: settings.clone() };
+        for way in ways {
+            let (shelf, counts, clock) = (shelf.clone(), counts.clone(), Arc::clone(&clock));
+            let sender = Sender { way, shelf, clock, counts, settings: settings.clone() };
             senders.spawn(sender.run(is_last.clone(), is_over.clone()));
         }
         let outcome = intake.run(stop).await;
@@ -143,30 +153,22 @@ impl Pump {
     }
 }
 
-/// Asks a peer which of this key's batches it holds, and begins a new epoch if our own folder turns out to be an old
-/// copy. Worth asking before the first batch is sealed. Says whether that was so.
+/// Asks a peer for the newest batch of this key that it holds. Worth asking before the first batch is sealed: where the
+/// folder turns out to be an old copy, [`Outbox::heard`] begins a new epoch.
 ///
 /// # Errors
-/// What the peer answers, and what beginning an epoch runs into.
-pub async fn compare(outbox: &mut Outbox, peer: &dyn Backfill) -> Result<bool, CompareError> {
-    let chain = outbox.key().to_string();
+/// What the peer answers.
+pub async fn newest(
+    key: PublisherKey,
+    peer: &dyn Backfill,
+) -> channel::Result<Option<(Header, BatchSignature)>> {
+    let chain = key.to_string();
     let ours = peer.heads().await?.into_iter().filter(|head| head.chain == chain);
     // A peer may name each epoch; only the newest says whether our folder is behind.
-    let Some(head) = ours.max_by_key(|head| (head.epoch, head.seq)) else { return Ok(false) };
+    let Some(head) = ours.max_by_key(|head| (head.epoch, head.seq)) else { return Ok(None) };
     let frames = peer.fetch(&chain, head.epoch, head.seq, head.seq, MAX_FRAME_BYTES).await?;
-    let Some(Ok(frame)) = frames.first().map(|frame| Frame::parse(frame)) else { return Ok(false) };
-    Ok(outbox.heard(&frame.header, &frame.signature)?)
-}
-
-/// Why a peer could not be compared with.
-#[derive(Debug, thiserror::Error)]
-pub enum CompareError {
-    /// The peer did not answer.
-    #[error("could not ask a peer for our head: {0}")]
-    Peer(#[from] channel::Error),
-    /// The new epoch did not begin.
-    #[error("outbox: {0}")]
-    Outbox(#[from] outbox::Error),
+    let frame = frames.first().and_then(|frame| Frame::parse(frame).ok());
+    Ok(frame.map(|frame| (frame.header, frame.signature)))
 }
 
 fn duration(millis: Millis) -> Duration {

@@ -4,22 +4,11 @@ use axum::Json;
 use axum::extract::State as Given;
 use axum::http::header;
 use axum::response::IntoResponse;
-use serde::Serialize;
 
-use crate::health::{self, Outcome};
-use crate::problem::{Code, Problem, Problems};
+use crate::health::{self, Healthy};
+use crate::problem::{Problem, Problems};
 use crate::query::{Nothing, Query};
 use crate::state::State;
-
-/// Everything that must work does.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct Healthy {
-    /// `ok`.
-    #[schema(example = "ok")]
-    status: &'static str,
-    /// What was looked at.
-    checks: Vec<Outcome>,
-}
 
 /// Whether this instance is well
 ///
@@ -34,17 +23,6 @@ pub async fn healthz(
     Query(Nothing {}): Query<Nothing>,
 ) -> Result<impl IntoResponse, Problem> {
     let checks = state.inspect(|state| health::look(state.checks())).await?;
-    let wrong: Vec<String> = checks
-        .iter()
-        .filter(|check| !check.ok)
-        .map(|check| format!("{}: {}", check.name, check.detail))
-        .collect();
-    if wrong.is_empty() {
-        let headers = [(header::CACHE_CONTROL, "no-store")];
-        return Ok((headers, Json(Healthy { status: "ok", checks })));
-    }
-    let instead = "Look at the failed checks; every other path goes on answering from what it has.";
-    let mut problem = Problem::new(Code::Unhealthy, wrong.join("; "), instead);
-    problem.checks = Some(serde_json::to_value(&checks).expect("names, words and flags"));
-    Err(problem)
+    let healthy = health::verdict(checks)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(healthy)))
 }

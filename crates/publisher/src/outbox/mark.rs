@@ -1,4 +1,5 @@
-//! The small files beside the segments: the epoch counter, the head mark, and how far others hold the outbox.
+//! The small files beside the segments: the epoch counter, the head mark, how far others hold the outbox, and how far
+//! each receiver came.
 //!
 //! The head mark says which batch was the last one synced, so that a tail lost with its file is noticed. It has two
 //! places that are written in turn: a torn write spoils the older word at most. None of these files is ever trusted

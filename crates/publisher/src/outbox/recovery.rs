@@ -15,9 +15,10 @@ use events::unit::UnixMillis;
 use events::wire::Frame;
 
 use super::files::{SUFFIX, segment_path, sync_directory};
+use super::held::Held;
 use super::mark::{self, Mark, Marks, Words};
 use super::record::{self, Found};
-use super::shelf::{Entry, HELD, Segment, Shelf};
+use super::shelf::{Entry, Segment, Shelf};
 use super::{Error, Options};
 use crate::spool::SeenIds;
 
@@ -65,9 +66,10 @@ pub(super) fn recover(options: &Options, key: PublisherKey) -> Result<Recovered,
         let position = events::batch::Position { key, epoch, seq: tail.seq };
         marks.write(&Mark { position, hash: tail.hash })?;
     }
-    let held = mark::load(directory, HELD)?.unwrap_or(0);
+    let held = Held::load(directory)?;
     let next_segment = segments.last().map_or(0, |segment| segment.number + 1);
-    let next = found.iter().map(|(_, found)| found.ordinal + 1).max().unwrap_or(0).max(held);
+    let next = found.iter().map(|(_, found)| found.ordinal + 1).max().unwrap_or(0);
+    let next = next.max(held.below());
     let recent = recent_ids(&segments, &found, options.recent_ids)?;
     let entries = entries(found);
     let shelf = Shelf::new(directory.clone(), segments, entries, held, next);
@@ -162,7 +164,14 @@ fn entries(found: Records) -> BTreeMap<u64, Entry> {
         let Found { ordinal, header, offset, length } = found;
         (
             ordinal,
-            Entry { position: header.position(), hash: header.hash(), segment, offset, length },
+            Entry {
+                position: header.position(),
+                hash: header.hash(),
+                segment,
+                offset,
+                length,
+                sealed_ms: header.sealed_ms,
+            },
         )
     };
     found.into_iter().map(entry).collect()

@@ -14,11 +14,9 @@ use events::identity::{Digest, PublisherKey};
 use events::unit::{Millis, UnixMillis};
 use tokio::sync::watch;
 
+use super::held::Held;
 use super::record::{self, HEAD_BYTES};
 use super::{Error, mark};
-
-/// The file that says how far others hold the outbox.
-pub(super) const HELD: &str = "held";
 
 /// One segment file.
 #[derive(Debug, Clone)]
@@ -41,6 +39,7 @@ pub(super) struct Entry {
     pub(super) segment: u64,
     pub(super) offset: u64,
     pub(super) length: usize,
+    pub(super) sealed_ms: UnixMillis,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +47,7 @@ struct State {
     segments: VecDeque<Segment>,
     entries: BTreeMap<u64, Entry>,
     places: BTreeMap<Position, u64>,
-    held_below: u64,
+    held: Held,
 }
 
 impl State {
@@ -87,11 +86,12 @@ impl Shelf {
         directory: PathBuf,
         segments: Vec<Segment>,
         entries: BTreeMap<u64, Entry>,
-        held_below: u64,
+        mut held: Held,
         end: u64,
     ) -> Self {
+        held.keep_aside(|ordinal| entries.contains_key(&ordinal));
         let places = entries.iter().map(|(ordinal, entry)| (entry.position, *ordinal)).collect();
-        let state = State { segments: segments.into(), entries, places, held_below };
+        let state = State { segments: segments.into(), entries, places, held };
         Self(Arc::new(Inner { directory, state: Mutex::new(state), end: watch::Sender::new(end) }))
     }
 
@@ -117,15 +117,32 @@ impl Shelf {
         self.0.end.subscribe()
     }
 
-    /// Everything before this number is known to be held elsewhere.
+    /// Everything before this number is known to be held elsewhere, except what is set aside.
     pub fn held_below(&self) -> u64 {
-        self.state().held_below
+        self.state().held.below()
     }
 
     /// How many batches are not known to be held elsewhere.
     pub fn unheld(&self) -> u64 {
         let state = self.state();
-        u64::try_from(state.entries.range(state.held_below..).count()).unwrap_or(u64::MAX)
+        let waiting = state.entries.range(state.held.below()..).count();
+        u64::try_from(waiting).unwrap_or(u64::MAX).saturating_add(state.held.aside())
+    }
+
+    /// When the oldest batch was sealed that nobody else holds and that is not set aside.
+    pub fn waits_since(&self) -> Option<UnixMillis> {
+        let state = self.state();
+        state.entries.range(state.held.below()..).next().map(|(_, entry)| entry.sealed_ms)
+    }
+
+    /// How many batches are set aside: refused for good by whoever was asked, and held by nobody else.
+    pub fn aside(&self) -> u64 {
+        self.state().held.aside()
+    }
+
+    /// The number of the first batch from `ordinal` on that is set aside.
+    pub fn next_aside(&self, ordinal: u64) -> Option<u64> {
+        self.state().held.next_aside(ordinal)
     }
 
     /// Bytes on disk.
@@ -159,13 +176,52 @@ impl Shelf {
     /// # Errors
     /// `Io`; the note is then kept in memory alone.
     pub fn hold_below(&self, ordinal: u64) -> Result<(), Error> {
+        self.state().held.raise(&self.0.directory, ordinal)
+    }
+
+    /// Notes that a receiver holds a batch whose predecessors are all held or set aside.
+    ///
+    /// # Errors
+    /// As [`Self::hold_below`].
+    pub fn hold(&self, ordinal: u64) -> Result<(), Error> {
         let mut state = self.state();
-        if ordinal <= state.held_below {
+        state.held.take_back(&self.0.directory, ordinal)?;
+        state.held.raise(&self.0.directory, ordinal + 1)
+    }
+
+    /// Notes that a receiver will never take a batch whose predecessors are all held or set aside. Unless another one
+    /// holds it, it stays on the shelf until one does.
+    ///
+    /// # Errors
+    /// `Io`; the batch is then not done with.
+    pub fn set_aside(&self, ordinal: u64) -> Result<(), Error> {
+        let mut state = self.state();
+        if ordinal < state.held.below() {
             return Ok(());
         }
-        state.held_below = ordinal;
-        // Losing this note costs a second sending, which receivers drop, so it is not synced.
-        mark::store(&self.0.directory, HELD, ordinal, false)
+        state.held.set_aside(&self.0.directory, ordinal)?;
+        state.held.raise(&self.0.directory, ordinal + 1)
+    }
+
+    /// Where sending to the receiver of this name goes on. One that is new begins with what nobody holds.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sent_below(&self, receiver: &str) -> Result<u64, Error> {
+        let below = self.held_below();
+        if let Some(sent) = mark::load(&self.0.directory, &sent_file(receiver))? {
+            return Ok(sent.min(below));
+        }
+        self.note_sent(receiver, below)?;
+        Ok(below)
+    }
+
+    /// Notes that the receiver of this name is done with everything before `ordinal`.
+    ///
+    /// # Errors
+    /// `Io`; what was sent is then sent to it again after the next start, which receivers drop.
+    pub fn note_sent(&self, receiver: &str, ordinal: u64) -> Result<(), Error> {
+        mark::store(&self.0.directory, &sent_file(receiver), ordinal, false)
     }
 
     /// Notes that a batch, and with it everything sealed before it, is held elsewhere. Nothing happens for an unknown one.
@@ -178,7 +234,8 @@ impl Shelf {
     }
 
     /// Deletes segments that are held elsewhere as a whole: those older than `retention`, and, while the shelf has more
-    /// than `quota_bytes`, any. The one with the newest batch stays, for the head mark speaks of it.
+    /// than `quota_bytes`, any. The one with the newest batch stays, for the head mark speaks of it, and so do those with
+    /// a batch that is set aside.
     pub(super) fn retire(
         &self,
         now: UnixMillis,
@@ -187,12 +244,17 @@ impl Shelf {
     ) -> Result<(), Error> {
         let mut state = self.state();
         let mut used: u64 = state.segments.iter().map(|segment| segment.bytes).sum();
-        while let Some(oldest) = state.segments.front() {
-            let end = oldest.end;
+        let (mut index, mut from) = (0, 0);
+        while let Some(oldest) = state.segments.get(index) {
+            let end = oldest.end.max(from);
             let is_old = oldest.sealed_ms.plus(retention) <= now;
             let is_last = state.entries.range(end..).next().is_none();
-            if is_last || end > state.held_below || !(is_old || used > quota_bytes) {
+            if is_last || end > state.held.below() || !(is_old || used > quota_bytes) {
                 break;
+            }
+            if state.held.is_any_aside(from..end) {
+                (index, from) = (index + 1, end);
+                continue;
             }
             match fs::remove_file(&oldest.path) {
                 Err(failure) if failure.kind() != std::io::ErrorKind::NotFound => {
@@ -200,12 +262,14 @@ impl Shelf {
                 }
                 _ => used -= oldest.bytes,
             }
-            let kept = state.entries.split_off(&end);
-            let gone = std::mem::replace(&mut state.entries, kept);
-            for entry in gone.into_values() {
-                state.places.remove(&entry.position);
+            let gone: Vec<u64> =
+                state.entries.range(from..end).map(|(number, _)| *number).collect();
+            for ordinal in gone {
+                if let Some(entry) = state.entries.remove(&ordinal) {
+                    state.places.remove(&entry.position);
+                }
             }
-            state.segments.pop_front();
+            state.segments.remove(index);
         }
         Ok(())
     }
@@ -255,6 +319,12 @@ impl Shelf {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The file that says how far one receiver came.
+fn sent_file(receiver: &str) -> String {
+    let name = Digest::of(&[receiver.as_bytes()]).to_string();
+    format!("sent-{}", name.chars().take(16).collect::<String>())
 }
 
 /// What a backfill was asked for.

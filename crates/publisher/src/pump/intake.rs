@@ -313,7 +313,7 @@ impl Desk {
                 Ok(Pushed::Known) => self.counts.change(|counts| counts.known += 1),
                 Ok(Pushed::Refused(refusal)) => self.counts.refuse(&refusal),
                 Err(failure) if failure.is_retryable() => {
-                    self.is_full = true;
+                    self.fill(true);
                     return Ok(());
                 }
                 Err(failure) => return Err(failure),
@@ -323,8 +323,14 @@ impl Desk {
                 self.mark(done);
             }
         }
-        self.is_full = false;
+        self.fill(false);
         Ok(())
+    }
+
+    fn fill(&mut self, is_full: bool) {
+        if std::mem::replace(&mut self.is_full, is_full) != is_full {
+            self.counts.change(|counts| counts.is_full = is_full);
+        }
     }
 
     fn mark(&mut self, done: Position) {

@@ -1,5 +1,6 @@
 //! The outbox: limits, crashes at every byte, damage, backfill, and what it does when it is full.
 
+mod aside;
 mod crashes;
 
 use std::collections::{BTreeMap, BTreeSet};
