@@ -174,7 +174,7 @@ impl Reading {
 /// Settles every hour that is over and was touched.
 fn settle(store: &Store, now: UnixMillis, summary: &mut Summary) -> anyhow::Result<()> {
     let (listener, settled) = summary::listener();
-    let mut settler = store.settlers().open(listener, now)?;
+    let mut settler = store.settlers().open(listener)?;
     let mut progress = Progress::new();
     let end = store.ledger.end().next;
     summary.looked_at = settler.catch_up(now, &mut |noted, hours| {

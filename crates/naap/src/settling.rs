@@ -83,7 +83,7 @@ pub fn start(
     let (feed, clock) = (Arc::clone(feed), Arc::clone(clock));
     let open = move || {
         let listener = watch::listener(Arc::clone(&feed), counts.clone(), Arc::clone(&clock));
-        let settler = settlers.open(listener, clock())?;
+        let settler = settlers.open(listener)?;
         let (counts, intake, clock) = (counts.clone(), Arc::clone(&intake), Arc::clone(&clock));
         let run =
             move |woken: &Receiver<Wake>| settler.run(woken, &clock, &|| counts.refusals(&intake));

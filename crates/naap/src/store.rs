@@ -122,10 +122,10 @@ pub struct Settlers {
 
 impl Settlers {
     /// One that takes up where the last one stopped.
-    pub fn open(&self, listener: Listener, now: UnixMillis) -> Result<Settler, pipeline::Error> {
+    pub fn open(&self, listener: Listener) -> Result<Settler, pipeline::Error> {
         let warehouse: Arc<dyn warehouse::Warehouse> = Arc::<Sqlite>::clone(&self.warehouse);
         let (ledger, known) = (Arc::clone(&self.ledger), self.known.clone());
-        Settler::open(ledger, warehouse, known, self.options.clone(), listener, now)
+        Settler::open(ledger, warehouse, known, self.options.clone(), listener)
     }
 }
 

@@ -111,6 +111,8 @@ pub struct Settler {
     /// The first record whose ties and traces are kept without being asked for.
     began: u64,
     boards: BTreeMap<Network, Board>,
+    /// Whether the view holds what it held at the last stop.
+    has_view: bool,
     heard: BTreeMap<(PublisherKey, u64), Heard>,
     known: KnownKeys,
     /// The day in which ties and traces were last let go.
@@ -131,7 +133,6 @@ impl Settler {
         known: KnownKeys,
         options: Options,
         listener: Listener,
-        now: UnixMillis,
     ) -> Result<Self, Error> {
         let boards = options.trust.iter().map(|trust| (trust.network, Board::new(trust))).collect();
         let next = warehouse.cursor(CURSOR)?.unwrap_or(0);
@@ -143,6 +144,7 @@ impl Settler {
         let mut settler = Self {
             began: next,
             boards,
+            has_view: false,
             heard,
             known,
             learned_day: 0,
@@ -157,7 +159,7 @@ impl Settler {
         for trust in &settler.options.trust {
             settler.warehouse.record_document(&sla::scorecard::canonical_bytes(&trust.sorted()))?;
         }
-        settler.recall(now)?;
+        settler.recall()?;
         Ok(settler)
     }
 
@@ -182,6 +184,7 @@ impl Settler {
 
     /// Notes what is new, shows it, and settles at most one hour that is due.
     pub fn step(&mut self, now: UnixMillis) -> Result<Step, Error> {
+        self.recall_views(now)?;
         let noted = self.follow(now, false)?;
         self.show(now)?;
         let settled = if self.is_caught_up() { self.settle_due(now, 1)? } else { 0 };

@@ -43,7 +43,7 @@ pub fn measure(directory: &Path) -> Measured {
     let home: Arc<dyn Warehouse> = Arc::clone(&warehouse) as Arc<dyn Warehouse>;
     let listener = Box::new(|_: &pipeline::settle::News<'_>| {});
     let mut settler =
-        Settler::open(Arc::new(ledger), home, KnownKeys::default(), options, listener, LATER)
+        Settler::open(Arc::new(ledger), home, KnownKeys::default(), options, listener)
             .expect("a settler opens");
     let mut noted = 0.0;
     let hours = settler

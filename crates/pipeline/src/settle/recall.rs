@@ -22,13 +22,12 @@ use super::{Heard, LIVE_LAG_MAX, Settler};
 use crate::Error;
 
 impl Settler {
-    /// Brings it all back.
-    pub(super) fn recall(&mut self, now: UnixMillis) -> Result<(), Error> {
+    /// Brings back all but the view.
+    pub(super) fn recall(&mut self) -> Result<(), Error> {
         let networks: Vec<Network> = self.boards.keys().copied().collect();
         for network in networks {
             self.recall_records(network)?;
             self.recall_publishers(network)?;
-            self.recall_view(network, now)?;
         }
         let heads = self.ledger.heads().into_iter();
         let forked = heads.filter_map(|head| {
@@ -101,7 +100,16 @@ impl Settler {
         Ok(note(sighting.ordinal, &entry, Care { opens: false, verifies: false })?.face)
     }
 
-    /// What the view of the open hours held: the last batches of those hours, and the names that were tied together.
+    /// Brings back the view of the open hours, once: whoever never shows them, as an import, does not wait for it.
+    pub(super) fn recall_views(&mut self, now: UnixMillis) -> Result<(), Error> {
+        if std::mem::replace(&mut self.has_view, true) {
+            return Ok(());
+        }
+        let networks: Vec<Network> = self.boards.keys().copied().collect();
+        networks.into_iter().try_for_each(|network| self.recall_view(network, now))
+    }
+
+    /// What the view held: the last batches of the open hours, and the names that were tied together.
     fn recall_view(&mut self, network: Network, now: UnixMillis) -> Result<(), Error> {
         let [first, ..] = POINTS;
         let oldest = Hour::of(now.minus(first)).start();

@@ -38,7 +38,7 @@ fn settled() -> Settled {
     let (late, prompt): (Vec<Batch>, Vec<Batch>) =
         batches.into_iter().partition(|batch| batch.header.seq % 7 == 3);
     let folder = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(&folder.path().join("base"), &trust, LATER);
+    let mut instance = Instance::open(&folder.path().join("base"), &trust);
     instance.hear(&prompt, LATER);
     instance.catch_up(LATER);
     Settled { folder, late, trust }
@@ -47,7 +47,7 @@ fn settled() -> Settled {
 impl Settled {
     /// Imports what comes late, killed after so many writes; says whether it came to its end before.
     fn import(&self, path: &Path, writes: u64) -> bool {
-        let killed = Instance::try_open(path, &self.trust, LATER, writes);
+        let killed = Instance::try_open(path, &self.trust, writes);
         let Ok(mut instance) = killed else { return false };
         instance.hear(&self.late, LATER);
         instance.settler.catch_up(LATER, &mut |_, _| {}).is_ok()
@@ -58,9 +58,9 @@ impl Settled {
         let base = self.folder.path().join("base");
         let whole = self.folder.path().join("whole");
         copy(&base, &whole);
-        let before = Instance::open(&whole, &self.trust, LATER).digests();
+        let before = Instance::open(&whole, &self.trust).digests();
         assert!(self.import(&whole, u64::MAX));
-        let expected = Instance::open(&whole, &self.trust, LATER).digests();
+        let expected = Instance::open(&whole, &self.trust).digests();
         assert!(before.iter().all(|(hour, digest)| expected[hour] != *digest), "{before:?}");
         for writes in 0.. {
             let path = self.folder.path().join(format!("killed-{writes}"));
@@ -80,7 +80,7 @@ fn an_import_killed_between_any_two_writes_is_finished_by_the_next() {
     let settled = settled();
     settled.kill_everywhere(|path| {
         assert!(settled.import(path, u64::MAX));
-        Instance::open(path, &settled.trust, LATER).digests()
+        Instance::open(path, &settled.trust).digests()
     });
 }
 
@@ -89,7 +89,7 @@ fn an_import_killed_between_any_two_writes_is_finished_by_whoever_settles_next()
     let settled = settled();
     settled.kill_everywhere(|path| {
         let importers = settled.late.iter().map(|batch| batch.header.key).collect();
-        let mut instance = Instance::open_for(path, &settled.trust, LATER, importers);
+        let mut instance = Instance::open_for(path, &settled.trust, importers);
         // What the import did not bring into the record before it was killed is brought again.
         instance.hear(&settled.late, LATER);
         instance.settle(LATER);

@@ -20,7 +20,7 @@ fn order_duplicates_grouping_and_restarts_never_matter() {
     let (cast, batches) = past(1, 3);
     let trust = trust(&cast);
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut in_order = Instance::open(one.path(), &trust, LATER);
+    let mut in_order = Instance::open(one.path(), &trust);
     in_order.hear(&batches, LATER);
     in_order.catch_up(LATER);
     let expected = in_order.digests();
@@ -30,7 +30,7 @@ fn order_duplicates_grouping_and_restarts_never_matter() {
     let mut shuffled: Vec<_> = batches.iter().chain(batches.iter().step_by(3)).collect();
     shuffled.shuffle(&mut chance);
     for (turn, part) in shuffled.chunks(shuffled.len().div_ceil(4)).enumerate() {
-        let mut instance = Instance::open(other.path(), &trust, LATER);
+        let mut instance = Instance::open(other.path(), &trust);
         for few in part.chunks(1 + turn * 17) {
             instance.hear(few.iter().copied(), LATER);
         }
@@ -39,7 +39,7 @@ fn order_duplicates_grouping_and_restarts_never_matter() {
             instance.catch_up(LATER);
         }
     }
-    let mut restarted = Instance::open(other.path(), &trust, LATER);
+    let mut restarted = Instance::open(other.path(), &trust);
     restarted.catch_up(LATER);
     assert_eq!(restarted.digests(), expected);
 }
@@ -49,7 +49,7 @@ async fn a_faulty_channel_and_repair_give_the_same_bytes() {
     let (cast, batches) = past(2, 2);
     let trust = trust(&cast);
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut whole = Instance::open(one.path(), &trust, LATER);
+    let mut whole = Instance::open(one.path(), &trust);
     whole.hear(&batches, LATER);
     whole.catch_up(LATER);
 
@@ -82,7 +82,7 @@ async fn a_faulty_channel_and_repair_give_the_same_bytes() {
         }
         channel::Channel::close(&embedded, std::time::Duration::from_secs(5)).await
     });
-    let mut instance = Instance::open(other.path(), &trust, LATER);
+    let mut instance = Instance::open(other.path(), &trust);
     instance.known.extend(batches.iter().map(|batch| batch.header.key));
     while let Ok(Some(delivery)) = subscription.next().await {
         instance.intake.accept(delivery.message.body.to_vec(), LATER).unwrap().unwrap();
@@ -132,7 +132,7 @@ fn every_export_verifies_and_none_does_once_touched() {
     let (cast, batches) = past(3, 3);
     let trust = trust(&cast);
     let directory = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(directory.path(), &trust, LATER);
+    let mut instance = Instance::open(directory.path(), &trust);
     instance.hear(&batches, LATER);
     instance.catch_up(LATER);
     for (hour, digest) in instance.digests() {

@@ -87,7 +87,7 @@ fn check_export(instance: &Instance, folder: &std::path::Path) {
 fn the_simulated_testers_make_tests() {
     let (cast, batches) = past(6, 2);
     let directory = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(directory.path(), &trust(&cast), LATER);
+    let mut instance = Instance::open(directory.path(), &trust(&cast));
     instance.hear(&batches, LATER);
     instance.catch_up(LATER);
     let tests = origins(&instance).into_values().filter(|origin| *origin == Origin::Probe).count();
@@ -102,7 +102,7 @@ fn words_far_from_the_hour_are_found_exported_and_outlast_a_restart() {
     let after = FIRST.end().plus(Millis(14 * 60_000));
     let quarter = FIRST.end().plus(Millis(15 * 60_000));
     let directory = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(&directory.path().join("plain"), &trust, LATER);
+    let mut instance = Instance::open(&directory.path().join("plain"), &trust);
     instance.hear(&batches, LATER);
     settle_at(&mut instance, quarter);
     let plain = origins(&instance);
@@ -118,14 +118,14 @@ fn words_far_from_the_hour_are_found_exported_and_outlast_a_restart() {
 
     // Everything is there when the hour settles, noted by a settler that has ended since.
     let folder = directory.path().join("restarted");
-    let mut first = Instance::open(&folder, &trust, FIRST.start());
+    let mut first = Instance::open(&folder, &trust);
     first.hear([&committed], LATER);
     first.hear(&batches, LATER);
     first.hear([&revealed], LATER);
     settle_at(&mut first, FIRST.end());
     assert!(origins(&first).is_empty(), "nothing is due yet");
     drop(first);
-    let mut restarted = Instance::open(&folder, &trust, quarter);
+    let mut restarted = Instance::open(&folder, &trust);
     settle_at(&mut restarted, quarter);
     let origins_now = origins(&restarted);
     assert_eq!(origins_now[job], Origin::Probe);
@@ -151,7 +151,7 @@ fn words_far_from_the_hour_are_found_exported_and_outlast_a_restart() {
 fn an_open_hour_shows_tests_as_soon_as_they_are_revealed() {
     let (cast, batches) = past(6, 1);
     let directory = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(directory.path(), &trust(&cast), FIRST.start());
+    let mut instance = Instance::open(directory.path(), &trust(&cast));
     let shown_by = |batch: &Batch| {
         let events = batch.payload.events().map(|bytes| Event::decode(bytes).unwrap());
         let shown = events.filter_map(|event| match event.body {

@@ -70,9 +70,8 @@ impl Play {
 
     /// Lives through all of it. What arrives while it is down is brought by its publishers when it is up again.
     fn live(&self, directory: &Path, mut fate: impl FnMut() -> Fate) -> (Instance, u64) {
-        let open = |now, writes| Instance::try_open(directory, &self.trust, now, writes);
-        let first = *self.ticks.keys().next().unwrap();
-        let (mut running, mut starts) = (open(first, u64::MAX).ok(), 1);
+        let open = |writes| Instance::try_open(directory, &self.trust, writes);
+        let (mut running, mut starts) = (open(u64::MAX).ok(), 1);
         let mut waiting: Vec<&Batch> = Vec::new();
         for (at_ms, arriving) in &self.ticks {
             waiting.extend(arriving);
@@ -85,7 +84,7 @@ impl Play {
                 Fate::KilledAfter(writes) => {
                     drop(running.take());
                     starts += 1;
-                    if let Ok(mut dying) = open(*at_ms, writes) {
+                    if let Ok(mut dying) = open(writes) {
                         dying.hear(waiting.drain(..), *at_ms);
                         while matches!(dying.settler.step(*at_ms), Ok(step) if step != Step::default())
                         {
@@ -95,13 +94,13 @@ impl Play {
             }
             let instance = running.get_or_insert_with(|| {
                 starts += 1;
-                open(*at_ms, u64::MAX).unwrap()
+                open(u64::MAX).unwrap()
             });
             instance.hear(waiting.drain(..), *at_ms);
             instance.settle(*at_ms);
         }
         let last = *self.ticks.keys().next_back().unwrap();
-        let mut instance = running.unwrap_or_else(|| open(last, u64::MAX).unwrap());
+        let mut instance = running.unwrap_or_else(|| open(u64::MAX).unwrap());
         instance.hear(waiting, last);
         instance.settle(last);
         (instance, starts)
@@ -197,12 +196,12 @@ fn the_open_hour_is_in_view_after_a_restart_as_before() {
     let after: Vec<&Batch> = after.collect();
     let views = [false, true].map(|is_restarted| {
         let folder = tempfile::tempdir().unwrap();
-        let mut instance = Instance::open(folder.path(), &trust, half);
+        let mut instance = Instance::open(folder.path(), &trust);
         instance.hear(before.iter().copied(), half);
         instance.settle(half);
         if is_restarted {
             drop(instance);
-            instance = Instance::open(folder.path(), &trust, half);
+            instance = Instance::open(folder.path(), &trust);
         }
         instance.hear(after.iter().copied(), soon);
         instance.settle(soon);

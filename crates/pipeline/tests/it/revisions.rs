@@ -23,7 +23,7 @@ fn an_hour_settles_after_a_quarter_and_is_revised_at_fixed_times_only() {
         batch.header.seq % 11 == 5 && batch.header.sealed_ms < minutes(0).minus(Millis(600_000))
     });
     let directory = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(directory.path(), &trust(&cast), minutes(0));
+    let mut instance = Instance::open(directory.path(), &trust(&cast));
     instance.hear(prompt, minutes(60));
     let settle_at = |instance: &mut Instance, now: UnixMillis| {
         while instance.settler.step(now).unwrap() != pipeline::settle::Step::default() {}
@@ -62,11 +62,11 @@ fn a_fork_is_kept_as_proof_and_excluded_by_everybody() {
     let forked = batches.iter().filter(of_gateway).nth(10).unwrap();
     let twin = twin(forked, &cast.nodes[0].secret);
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut first = Instance::open(one.path(), &trust, LATER);
+    let mut first = Instance::open(one.path(), &trust);
     first.hear(&batches, LATER);
     first.hear([&twin], LATER);
     first.catch_up(LATER);
-    let mut second = Instance::open(other.path(), &trust, LATER);
+    let mut second = Instance::open(other.path(), &trust);
     second.hear([&twin], LATER);
     second.hear(batches.iter().rev(), LATER);
     second.catch_up(LATER);
@@ -119,7 +119,7 @@ fn a_revocation_that_names_another_last_good_batch_contests_the_epoch_for_everyb
     let (twin, taken_back) =
         (twin(last_good, &cast.nodes[0].secret), revocation(&cast, &heard, last_good));
     let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    let open = |place: usize| Instance::open(folders[place].path(), &trust, LATER);
+    let open = |place: usize| Instance::open(folders[place].path(), &trust);
 
     let mut first = open(0);
     first.hear(heard.iter().copied().chain([&twin]), LATER);

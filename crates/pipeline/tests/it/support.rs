@@ -104,34 +104,31 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn open(directory: &Path, trust: &TrustFile, now: UnixMillis) -> Self {
-        Self::open_for(directory, trust, now, BTreeSet::new())
+    pub fn open(directory: &Path, trust: &TrustFile) -> Self {
+        Self::open_for(directory, trust, BTreeSet::new())
     }
 
     /// One in whose folder these keys import.
     pub fn open_for(
         directory: &Path,
         trust: &TrustFile,
-        now: UnixMillis,
         importers: BTreeSet<PublisherKey>,
     ) -> Self {
-        Self::of(directory, trust, now, importers, u64::MAX).unwrap()
+        Self::of(directory, trust, importers, u64::MAX).unwrap()
     }
 
     /// One whose warehouse takes so many writes and then no more, as if the process were killed before the next.
     pub fn try_open(
         directory: &Path,
         trust: &TrustFile,
-        now: UnixMillis,
         writes: u64,
     ) -> Result<Self, pipeline::Error> {
-        Self::of(directory, trust, now, BTreeSet::new(), writes)
+        Self::of(directory, trust, BTreeSet::new(), writes)
     }
 
     fn of(
         directory: &Path,
         trust: &TrustFile,
-        now: UnixMillis,
         importers: BTreeSet<PublisherKey>,
         writes: u64,
     ) -> Result<Self, pipeline::Error> {
@@ -164,7 +161,6 @@ impl Instance {
             known.clone(),
             options,
             listener,
-            now,
         )?;
         Ok(Self { intake, known, ledger, settler, warehouse })
     }
