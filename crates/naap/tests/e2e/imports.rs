@@ -21,6 +21,7 @@ use warehouse::Reader;
 use warehouse::sqlite::ReadOnly;
 use warehouse::view::HourView;
 
+use super::kills::tell;
 use super::process::{DEADLINE, Running, done, naap, text, until};
 use super::record::{copy, event_ids, hours, last_digests};
 use super::world::{THEN, as_export, envelopes, now};
@@ -189,6 +190,7 @@ fn an_import_that_is_killed_is_taken_up_as_if_it_had_not_been() {
         scene.check(&data, &context);
         std::fs::remove_dir_all(&data).unwrap();
     }
+    tell(&format!("{} imports killed and taken up, each as if it had not been", kills()));
 }
 
 #[test]
@@ -221,6 +223,7 @@ fn a_start_after_a_killed_import_settles_what_it_noted_whatever_kills_that() {
         assert_eq!(revisions.collect::<Vec<_>>(), [1, 0], "{context}: one each for what came");
         std::fs::remove_dir_all(&data).unwrap();
     }
+    tell(&format!("{} killed imports settled by a start", kills().div_ceil(2)));
 }
 
 /// What the hours of a folder come to, epochs and all that tells when they were imported aside.
