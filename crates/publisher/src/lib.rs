@@ -6,6 +6,7 @@
 //! and sends. [`identity`] is the node's name and key, [`pseudonym`] what it hides things behind. What an event means is
 //! never asked here.
 
+mod folder;
 pub mod identity;
 pub mod intake;
 pub mod outbox;

@@ -28,6 +28,7 @@ use events::refusal::{Defect, Refusal};
 use events::unit::{Millis, UnixMillis};
 use events::wire;
 
+use crate::folder;
 use crate::spool::SeenIds;
 use mark::{Mark, Marks};
 use recovery::Recovered;
@@ -114,7 +115,7 @@ impl Outbox {
         network: Network,
     ) -> Result<(Self, Opening), Error> {
         fs::create_dir_all(&options.directory).map_err(Error::io("create", &options.directory))?;
-        let lock = files::lock(&options.directory)?;
+        let lock = folder::lock(&options.directory)?;
         let key = publisher_key(&secret);
         let Recovered { shelf, marks, epoch, tail, next, next_segment, recent, unproven } =
             recovery::recover(&options, key)?;

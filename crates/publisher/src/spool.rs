@@ -10,7 +10,7 @@ mod segment;
 mod shelf;
 mod writer;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +22,7 @@ pub use frame::{Raw, Source};
 pub use reader::{Reader, Stored};
 pub use seen::SeenIds;
 
+use crate::folder;
 use shelf::Shelf;
 use writer::{Append, Writer};
 
@@ -135,6 +136,15 @@ pub enum Error {
     Stopped(String),
 }
 
+impl From<folder::Error> for Error {
+    fn from(error: folder::Error) -> Self {
+        match error {
+            folder::Error::Io { act, path, source } => Self::Io { act, path, source },
+            folder::Error::Locked(path) => Self::Locked(path),
+        }
+    }
+}
+
 impl Error {
     /// Whether the same call can succeed later without anybody's help but the consumer's.
     #[must_use]
@@ -172,7 +182,7 @@ impl Spool {
             )));
         }
         fs::create_dir_all(&config.directory).map_err(Error::io("create", &config.directory))?;
-        let lock = lock(&config.directory)?;
+        let lock = folder::lock(&config.directory)?;
         let (segments, tail) = segment::recover(&config.directory)?;
         let shelf = Arc::new(Shelf::open(config, segments, tail.next)?);
         let writer = Writer::resume(config, Arc::clone(&shelf), tail)?;
@@ -273,28 +283,4 @@ impl Drop for Spool {
             tracing::error!("the spool's thread panicked");
         }
     }
-}
-
-fn lock(directory: &Path) -> Result<File, Error> {
-    let path = directory.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked(directory.to_owned())),
-        Err(TryLockError::Error(source)) => Err(Error::Io { act: "lock", path, source }),
-    }
-}
-
-/// Makes renames, creations and deletions in the folder last. Elsewhere than on Unix a folder cannot be synced, nor needs to be.
-fn sync_directory(directory: &Path) -> Result<(), Error> {
-    if cfg!(unix) {
-        let folder = File::open(directory).map_err(Error::io("open", directory))?;
-        folder.sync_all().map_err(Error::io("sync", directory))?;
-    }
-    Ok(())
 }

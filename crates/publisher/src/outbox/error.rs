@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use events::refusal::Refusal;
 use events::unit::UnixMillis;
 
+use crate::folder;
+
 /// What can go wrong with an outbox.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -59,5 +61,14 @@ impl Error {
     pub(super) fn io(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { act, path, source }
+    }
+}
+
+impl From<folder::Error> for Error {
+    fn from(error: folder::Error) -> Self {
+        match error {
+            folder::Error::Io { act, path, source } => Self::Io { act, path, source },
+            folder::Error::Locked(path) => Self::Locked(path),
+        }
     }
 }

@@ -9,8 +9,8 @@ use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
-use super::files::sync_directory;
 use super::{Error, mark};
+use crate::folder;
 
 /// The file of the mark.
 const HELD: &str = "held";
@@ -117,7 +117,7 @@ impl Held {
         file.write_all(text(&self.aside).as_bytes()).map_err(Error::io("write", &new))?;
         file.sync_all().map_err(Error::io("sync", &new))?;
         fs::rename(&new, &path).map_err(Error::io("rename", &new))?;
-        sync_directory(directory)
+        Ok(folder::sync(directory)?)
     }
 }
 

@@ -13,7 +13,7 @@ use events::batch::Position;
 use events::identity::{Digest, PublisherKey};
 
 use super::Error;
-use super::files::sync_directory;
+use crate::folder;
 
 const MAGIC: &[u8; 4] = b"nHED";
 const SLOT_BYTES: u64 = 4_096;
@@ -93,7 +93,7 @@ impl Marks {
         }
         self.file.set_len(2 * SLOT_BYTES).map_err(Error::io("size", &self.path))?;
         self.file.sync_all().map_err(Error::io("sync", &self.path))?;
-        sync_directory(directory)
+        Ok(folder::sync(directory)?)
     }
 
     /// Writes the mark over the older of the two and syncs it.
@@ -164,7 +164,10 @@ pub fn store(directory: &Path, name: &str, number: u64, is_synced: bool) -> Resu
         file.sync_all().map_err(Error::io("sync", &new))?;
     }
     fs::rename(&new, &path).map_err(Error::io("rename", &new))?;
-    if is_synced { sync_directory(directory) } else { Ok(()) }
+    if is_synced {
+        folder::sync(directory)?;
+    }
+    Ok(())
 }
 
 fn line(number: u64) -> String {

@@ -14,12 +14,13 @@ use events::identity::PublisherKey;
 use events::unit::UnixMillis;
 use events::wire::Frame;
 
-use super::files::{SUFFIX, segment_path, sync_directory};
+use super::files::{SUFFIX, segment_path};
 use super::held::Held;
 use super::mark::{self, Mark, Marks, Words};
 use super::record::{self, Found};
 use super::shelf::{Entry, Segment, Shelf};
 use super::{Error, Options};
+use crate::folder;
 use crate::spool::SeenIds;
 
 /// The file of the epoch counter.
@@ -50,7 +51,7 @@ pub(super) fn recover(options: &Options, key: PublisherKey) -> Result<Recovered,
         File::open(&last.path)
             .and_then(|file| file.sync_all())
             .map_err(Error::io("sync", &last.path))?;
-        sync_directory(directory)?;
+        folder::sync(directory)?;
     }
     let own: Vec<&Header> =
         found.iter().map(|(_, found)| &found.header).filter(|header| header.key == key).collect();

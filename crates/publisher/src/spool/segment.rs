@@ -10,7 +10,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Position, frame, sync_directory};
+use super::{Error, Position, frame};
+use crate::folder;
 
 const MAGIC: [u8; 8] = *b"naapspl1";
 /// Bytes before the first frame.
@@ -88,7 +89,7 @@ pub fn create(directory: &Path, first: Position, opened_ms: u64) -> Result<(Segm
         .map_err(Error::io("create", &path))?;
     file.write_all(&header.encode()).map_err(Error::io("write", &path))?;
     file.sync_all().map_err(Error::io("sync", &path))?;
-    sync_directory(directory)?;
+    folder::sync(directory)?;
     Ok((Segment { path, header, bytes: HEADER_BYTES }, file))
 }
 
@@ -143,7 +144,7 @@ fn recover_last(
             return Err(Error::Damaged { path, offset: 0, resume: None });
         }
         fs::remove_file(&path).map_err(Error::io("delete", &path))?;
-        sync_directory(directory)?;
+        folder::sync(directory)?;
         tracing::warn!(path = %path.display(), "deleted a spool segment whose creation was cut short");
         return match segments.pop() {
             None => Ok(Tail { next: Position(0), file: None }),

@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::segment::Segment;
-use super::{Config, Error, Position, cursor, sync_directory};
+use super::{Config, Error, Position, cursor};
+use crate::folder;
 
 /// The common knowledge about one open spool.
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl Shelf {
         }
         fs::remove_file(&oldest.path).map_err(Error::io("delete", &oldest.path))?;
         state.segments.pop_front();
-        sync_directory(&self.directory)?;
+        folder::sync(&self.directory)?;
         Ok(true)
     }
 
