@@ -7,7 +7,6 @@ use events::identity::{Model, Pipeline};
 use serde::Serialize;
 use sla::tally::WorkClass;
 
-use crate::query::Limit;
 use crate::schema;
 
 /// Why each null of an object is null, by the member's name. Empty where nothing is unknown.
@@ -43,13 +42,6 @@ pub struct Page<T> {
     pub network: Network,
     /// The cursor of the next page; null on the last.
     pub next: Option<String>,
-}
-
-impl<T> Page<T> {
-    /// A page.
-    pub fn new(items: Vec<T>, limit: Limit, network: Network, next: Option<String>) -> Self {
-        Self { items, limit: limit.0, network, next }
-    }
 }
 
 /// A kind of work.

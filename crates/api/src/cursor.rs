@@ -5,12 +5,14 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use events::event::Network;
 use events::identity::{Digest, Pseudonym};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use warehouse::page::Page;
 
+use crate::answer;
 use crate::problem::{Code, Problem};
 use crate::query::Limit;
 
@@ -75,6 +77,34 @@ impl List {
             return Err(unusable("the cursor belongs to other filters"));
         }
         Ok(incoming.after)
+    }
+}
+
+/// One page of a list of one network, as it was asked for.
+pub struct Sheet {
+    limit: Limit,
+    list: List,
+    network: Network,
+}
+
+impl Sheet {
+    /// The page that `cursor` begins of the list called `name`, and what a warehouse is asked for it.
+    pub fn of(
+        name: &'static str,
+        network: Network,
+        filter: &impl std::fmt::Debug,
+        cursor: Option<&str>,
+        limit: Option<Limit>,
+    ) -> Result<(Self, Page), Problem> {
+        let (limit, list) = (limit.unwrap_or(Limit::DEFAULT), List::new(name, &(network, filter)));
+        let page = list.page(cursor, limit)?;
+        Ok((Self { limit, list, network }, page))
+    }
+
+    /// The page with its items; `next` is the key of the last one, if more follow it.
+    pub fn answer<T, K: Serialize>(&self, items: Vec<T>, next: Option<K>) -> answer::Page<T> {
+        let next = next.map(|next| self.list.cursor(&next));
+        answer::Page { items, limit: self.limit.0, network: self.network, next }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::{Clock, Error};
 use board::Board;
 use live::Live;
 use note::{Care, Face, Noted, note, spread};
-use proof::{is_fork, take_last_good};
+use proof::{is_fork, standing_at, take_last_good};
 
 /// The name of the settler's cursor in the warehouse: the next ledger record to note.
 const CURSOR: &str = "settle";
@@ -273,13 +273,7 @@ impl Settler {
 
     /// Takes a position that was sealed twice into the board of its network.
     fn take_fork(&mut self, position: events::batch::Position) -> Result<(), Error> {
-        let mut batches = Vec::new();
-        for sighting in self.ledger.find(&position) {
-            if let Some(entry) = self.ledger.get(sighting.ordinal)? {
-                batches
-                    .push((sighting.ordinal, Arc::new(note::records(sighting.ordinal, &entry)?)));
-            }
-        }
+        let batches = standing_at(&self.ledger, &position, u64::MAX)?;
         let networks: Vec<Network> =
             batches.iter().map(|(_, batch)| batch.header.network).collect();
         for network in networks {

@@ -15,7 +15,7 @@ use warehouse::page::Paged;
 use warehouse::view::{JobFilter, JobRow};
 
 use crate::answer::{Page, Reasons, Work};
-use crate::cursor::List;
+use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
 use crate::schema;
@@ -144,7 +144,6 @@ pub async fn jobs(
     Query(query): Query<JobsQuery>,
 ) -> Result<Json<Page<JobSummary>>, Problem> {
     let network = state.network(query.network);
-    let limit = query.limit.unwrap_or(Limit::DEFAULT);
     let filter = JobFilter {
         from_ms: query.from_ms,
         model: query.model,
@@ -156,14 +155,13 @@ pub async fn jobs(
         workload: query.workload,
     };
     check_span(&filter)?;
-    let list = List::new("jobs", &(network, &filter));
-    let page = list.page(query.cursor.as_deref(), limit)?;
+    let (sheet, page) = Sheet::of("jobs", network, &filter, query.cursor.as_deref(), query.limit)?;
     let paged = state.read(move |sources| {
         sources.warehouse.jobs(network, &filter, &page).map_err(Problem::warehouse)
     });
     let Paged { next, rows } = paged.await?;
     let items = rows.into_iter().map(JobSummary::from).collect();
-    Ok(Json(Page::new(items, limit, network, next.map(|next| list.cursor(&next)))))
+    Ok(Json(sheet.answer(items, next)))
 }
 
 fn check_span(filter: &JobFilter) -> Result<(), Problem> {

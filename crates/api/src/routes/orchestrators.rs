@@ -13,7 +13,7 @@ use warehouse::page;
 use warehouse::view::{OrchestratorRow, Standing};
 
 use crate::answer::{Page, Reasons, Work};
-use crate::cursor::List;
+use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
 use crate::schema;
@@ -134,14 +134,13 @@ pub async fn orchestrators(
     Query(query): Query<OrchestratorsQuery>,
 ) -> Result<Json<Page<Orchestrator>>, Problem> {
     let network = state.network(query.network);
-    let limit = query.limit.unwrap_or(Limit::DEFAULT);
-    let list = List::new("orchestrators", &network);
-    let page = list.page(query.cursor.as_deref(), limit)?;
+    let (sheet, page) =
+        Sheet::of("orchestrators", network, &(), query.cursor.as_deref(), query.limit)?;
     let now = state.now();
     let paged = state.read(move |sources| {
         sources.warehouse.orchestrators(network, now, &page).map_err(Problem::warehouse)
     });
     let page::Paged { next, rows } = paged.await?;
     let items = rows.into_iter().map(Orchestrator::from).collect();
-    Ok(Json(Page::new(items, limit, network, next.map(|next| list.cursor(&next)))))
+    Ok(Json(sheet.answer(items, next)))
 }

@@ -15,7 +15,7 @@ use warehouse::page::Paged;
 use warehouse::record::PublisherRow;
 
 use crate::answer::{Page, Reasons};
-use crate::cursor::List;
+use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
 use crate::schema;
@@ -124,9 +124,8 @@ pub async fn publishers(
     Query(query): Query<PublishersQuery>,
 ) -> Result<Json<Page<Publisher>>, Problem> {
     let network = state.network(query.network);
-    let limit = query.limit.unwrap_or(Limit::DEFAULT);
-    let list = List::new("publishers", &network);
-    let page = list.page(query.cursor.as_deref(), limit)?;
+    let (sheet, page) =
+        Sheet::of("publishers", network, &(), query.cursor.as_deref(), query.limit)?;
     let paged = state.read(move |sources| {
         let paged = sources.warehouse.publishers(network, &page);
         let Paged { next, rows } = paged.map_err(Problem::warehouse)?;
@@ -145,7 +144,7 @@ pub async fn publishers(
         Ok((rows.into_iter().map(item).collect(), next))
     });
     let (items, next) = paged.await?;
-    Ok(Json(Page::new(items, limit, network, next.map(|next| list.cursor(&next)))))
+    Ok(Json(sheet.answer(items, next)))
 }
 
 fn refusals_of(

@@ -12,7 +12,7 @@ use warehouse::page::Paged;
 use warehouse::view::RevisionRow;
 
 use crate::answer::{Page, Reasons};
-use crate::cursor::List;
+use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
 use crate::schema;
@@ -124,9 +124,7 @@ pub async fn windows(
     Query(query): Query<WindowsQuery>,
 ) -> Result<Json<Page<WindowSummary>>, Problem> {
     let network = state.network(query.network);
-    let limit = query.limit.unwrap_or(Limit::DEFAULT);
-    let list = List::new("windows", &network);
-    let page = list.page(query.cursor.as_deref(), limit)?;
+    let (sheet, page) = Sheet::of("windows", network, &(), query.cursor.as_deref(), query.limit)?;
     let now = state.now();
     let paged = state.read(move |sources| {
         let Paged { next, rows } =
@@ -153,5 +151,5 @@ pub async fn windows(
         Ok((items, next))
     });
     let (items, next) = paged.await?;
-    Ok(Json(Page::new(items, limit, network, next.map(|next| list.cursor(&next)))))
+    Ok(Json(sheet.answer(items, next)))
 }
