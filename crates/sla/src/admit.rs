@@ -1,7 +1,9 @@
 //! Admission: from batches to the events that count, each once, each with who says it.
 //!
-//! An event heard twice from one reporter counts once, with the least (`sealed_ms`, event hash). What does not count
-//! is refused under a code, and refusals stand beside a scorecard, never in it.
+//! An event heard twice from one reporter counts once, with the least (`sealed_ms`, event hash), among what is asked of
+//! one hour: ids of other hours are not known, or each hour would rest on all before it, and stop nobody who says the
+//! same under another id. What does not count is refused under a code, and refusals stand beside a scorecard, never in
+//! it.
 
 use std::collections::BTreeMap;
 
