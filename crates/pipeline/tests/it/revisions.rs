@@ -55,6 +55,46 @@ fn an_hour_settles_after_a_quarter_and_is_revised_at_fixed_times_only() {
 }
 
 #[test]
+fn what_changes_no_count_still_makes_a_revision_and_shows() {
+    let (cast, batches) = past(9, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let mut instance = Instance::open(directory.path(), &trust(&cast), LATER);
+    instance.hear(&batches, LATER);
+    instance.catch_up(LATER);
+    let network = Network::Simulation;
+    // A gateway says once more, a millisecond later, who has a job.
+    let gateway = &cast.nodes[0];
+    let told = batches.iter().filter(|batch| batch.header.key == gateway.publisher);
+    let mut events =
+        told.flat_map(|batch| batch.payload.events()).map(|bytes| Event::decode(bytes).unwrap());
+    let mut again = events.find(|event| matches!(event.body, Body::JobAssigned(_))).unwrap();
+    let job_id = again.job_id.unwrap();
+    again.at_ms = again.at_ms.plus(Millis(1));
+    again.id = "once-more".parse().unwrap();
+    let payload = Payload::of([again.encode().unwrap().as_slice()]);
+    let late = Batch::seal(&gateway.secret, network, 77, None, again.at_ms, payload).unwrap();
+
+    let (hour, before) = (sla::window::Hour::of(again.at_ms), instance.digests());
+    let row = |instance: &Instance| {
+        let rows = instance.warehouse.job(network, job_id).unwrap();
+        rows.into_iter().find(|row| row.hour == hour).unwrap()
+    };
+    let scores = |instance: &Instance| {
+        let all = warehouse::view::ScoreFilter::default();
+        let rows = instance.warehouse.scores(network, hour, &all, &Page::first(1000)).unwrap().rows;
+        rows.into_iter().map(|row| row.scored).collect::<Vec<_>>()
+    };
+    let (known, scored) = (row(&instance), scores(&instance));
+    instance.hear([&late], LATER);
+    instance.catch_up(LATER);
+    assert_eq!(scores(&instance), scored, "nothing that is counted changed");
+    assert_ne!(instance.digests().get(&hour), before.get(&hour));
+    let shown = row(&instance);
+    assert_eq!(shown.fact.claims, known.fact.claims + 1);
+    assert_eq!(shown.revision, known.revision.map(|revision| revision + 1));
+}
+
+#[test]
 fn a_fork_is_kept_as_proof_and_excluded_by_everybody() {
     let (cast, batches) = past(5, 1);
     let trust = trust(&cast);

@@ -2,7 +2,8 @@
 
 use events::event::Network;
 use events::identity::Digest;
-use events::unit::{MAX_JSON_INTEGER, Millis, UnixMillis};
+use events::unit::{MAX_JSON_INTEGER, MilliFps, Millis, UnixMillis};
+use sla::hour::fact::{JobFact, State};
 use sla::scorecard::{Basis, Scorecard, digest_of};
 use sla::window::Hour;
 
@@ -209,4 +210,54 @@ pub fn provisional_facts_give_way_to_settled_ones(home: &dyn Warehouse) {
     assert!(!take(&facts(HOUR, 0..20), Some(&scorecard(NETWORK, HOUR, 20)), 9));
     assert_eq!(super::answers(home), before);
     assert_ne!(settled.scorecard.digest(), Digest::ZERO);
+}
+
+/// Whatever changes of a job is kept with the next revision, if it is one number that no score reads.
+pub fn whatever_changes_of_a_job_is_kept(home: &dyn Warehouse) {
+    let changes: [fn(&mut JobFact); 12] = [
+        |fact| fact.batches.clear(),
+        |fact| fact.claims += 1,
+        |fact| fact.last_ms = fact.last_ms.plus(Millis(1)),
+        |fact| fact.reporters.truncate(1),
+        |fact| fact.requested_ms = None,
+        |fact| fact.region = Some("eu-west".parse().unwrap()),
+        |fact| fact.tenures.clear(),
+        |fact| fact.tenures[0].fps_in = None,
+        |fact| fact.tenures[0].fps_out = Some(MilliFps(1)),
+        |fact| fact.tenures[0].samples += 1,
+        |fact| fact.tenures[0].ended = Some("swapped".to_owned()),
+        |fact| fact.tenures[0].operator = None,
+    ];
+    let mut last = record(NETWORK, HOUR, 0, 12);
+    home.record_hour(&last).unwrap();
+    for (fact, change) in last.jobs.iter_mut().zip(changes) {
+        change(fact);
+    }
+    last.revision = 1;
+    home.record_hour(&last).unwrap();
+    for fact in &last.jobs {
+        let expected = JobRow { fact: fact.clone(), hour: HOUR, revision: Some(1) };
+        assert_eq!(home.job(NETWORK, fact.job_id).unwrap(), [expected]);
+    }
+}
+
+/// A job is found by how it stands in its last hour: one that ended is no longer among those that run.
+pub fn a_job_is_found_by_how_it_stands_last(home: &dyn Warehouse) {
+    let numbers = 0..4;
+    let mut first = record(NETWORK, HOUR, 0, 0);
+    let mut next = record(NETWORK, HOUR.next(), 0, 0);
+    for (hour, state) in [(&mut first, State::Running), (&mut next, State::Completed)] {
+        let of_hour = |number| JobFact { state, ..fact(HOUR, number) };
+        hour.jobs = numbers.clone().map(of_hour).collect();
+    }
+    let next_fact = |fact: &JobFact| fact.job_id == job_id(0);
+    next.jobs.retain(next_fact);
+    let standing = |state| {
+        let filter = JobFilter { state: Some(state), ..JobFilter::default() };
+        home.jobs(NETWORK, &filter, &Page::first(100)).unwrap().rows.len()
+    };
+    home.record_hour(&first).unwrap();
+    assert_eq!((standing(State::Running), standing(State::Completed)), (4, 0));
+    home.record_hour(&next).unwrap();
+    assert_eq!((standing(State::Running), standing(State::Completed)), (3, 1));
 }
