@@ -58,7 +58,7 @@ fn an_hour_settles_after_a_quarter_and_is_revised_at_fixed_times_only() {
 fn what_changes_no_count_still_makes_a_revision_and_shows() {
     let (cast, batches) = past(9, 1);
     let directory = tempfile::tempdir().unwrap();
-    let mut instance = Instance::open(directory.path(), &trust(&cast), LATER);
+    let mut instance = Instance::open(directory.path(), &trust(&cast));
     instance.hear(&batches, LATER);
     instance.catch_up(LATER);
     let network = Network::Simulation;
