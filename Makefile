@@ -27,5 +27,5 @@ check: ## the quick part of test: formatting, lints, tidy, dependency policy
 bench: ## measure the figures we hold ourselves to and print them as a table (minutes, release build)
 	@cargo bench --package naap --bench figures
 
-soak: ## kill -9 a running naap 1000 times and look for anything lost (long, release build)
+soak: ## kill -9 a running naap 1000 times, and imports 150 times, and look for anything lost (long, release build)
 	@NAAP_KILLS=1000 cargo test --release --package naap -- --nocapture kill
