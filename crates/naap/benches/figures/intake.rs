@@ -7,6 +7,7 @@ use std::time::Instant;
 use ed25519_dalek::SigningKey;
 use events::batch::{Batch, MAX_EVENTS, Payload, Tail};
 use events::event::Network;
+use events::identity::PublisherKey;
 use events::unit::{Millis, UnixMillis};
 use events::wire;
 use ledger::Ledger;
@@ -37,7 +38,9 @@ pub fn measure(directory: &Path, events: u64) -> Measured {
         strangers_bytes_max: u64::MAX,
         stranger_batches_max: u64::MAX,
     };
-    let intake = Intake::new(Arc::new(ledger), KnownKeys::default(), limits);
+    let known = KnownKeys::default();
+    known.extend((1..=CHAINS).map(|seed| PublisherKey(secret(seed).verifying_key().to_bytes())));
+    let intake = Intake::new(Arc::new(ledger), known, limits);
     let pushes: Vec<Vec<Vec<u8>>> = frames.chunks(FRAMES).map(<[Vec<u8>]>::to_vec).collect();
     drop(frames);
     let queue = std::sync::Mutex::new(pushes);
@@ -66,11 +69,16 @@ pub fn measure(directory: &Path, events: u64) -> Measured {
     Measured { note, ..Measured::default() }.with("events_per_s", taken / seconds)
 }
 
+/// The key of a chain.
+fn secret(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
 /// Full batches of simulated events, sealed before the clock starts.
 fn frames(events: u64) -> Vec<Vec<u8>> {
     let mut play = Play::new(Options::golden());
     let mut chains: Vec<(SigningKey, Option<Tail>)> =
-        (1..=CHAINS).map(|seed| (SigningKey::from_bytes(&[seed; 32]), None)).collect();
+        (1..=CHAINS).map(|seed| (secret(seed), None)).collect();
     let mut waiting: Vec<Vec<u8>> = Vec::new();
     let mut frames = Vec::new();
     while (frames.len() * MAX_EVENTS) < usize::try_from(events).expect("a small number") {

@@ -116,20 +116,28 @@ fn table(only: Option<String>) {
     let mut rows = Vec::new();
     for (name, events) in [("1 M", 1_000_000), ("5.76 M", 5_760_000)] {
         if wanted("replay") {
-            rows.extend(replays(place.path(), name, events));
+            rows.extend(told(replays(place.path(), name, events)));
         }
     }
     let others: [(&str, Measure); 4] =
         [("intake", intakes), ("start", starts), ("freshness", freshnesses), ("build", builds)];
     for (figure, measure) in others {
         if wanted(figure) {
-            rows.extend(measure(&place.path().join(figure)));
+            rows.extend(told(measure(&place.path().join(figure))));
         }
     }
     print(&rows);
     if rows.iter().any(|row| row.verdict == "MISSED") {
         eprintln!("at least one target was missed");
     }
+}
+
+/// Tells of rows as soon as they are measured: what fails later must not hide them.
+fn told(rows: Vec<Row>) -> Vec<Row> {
+    for Row { figure, measured, note, .. } in &rows {
+        eprintln!("{figure}: {measured} ({note})");
+    }
+    rows
 }
 
 fn intakes(place: &Path) -> Vec<Row> {
