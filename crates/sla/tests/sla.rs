@@ -1,6 +1,7 @@
 //! The laws of settling and scoring, and the worked examples in `cases/` that specify what a score means.
 //!
-//! Nothing here asks the time or the network; files are read from the checkout only, and written only on `UPDATE=1`.
+//! Nothing here asks the time or the network; files are read from the checkout only, and written only on
+//! `UPDATE=1` and where `NAAP_EXPORTS` says.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods)]
 
 #[path = "sla/cast.rs"]
@@ -23,3 +24,6 @@ mod records;
 
 #[path = "sla/numbers.rs"]
 mod numbers;
+
+#[path = "sla/exports.rs"]
+mod exports;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use events::batch::Batch;
 use sla::hour::{OpenJobs, Settled};
 use sla::opened::Opened;
 use sla::policy::{DEFAULT, Policy};
@@ -38,19 +39,39 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-fn policy(script: &Script) -> Policy {
+/// The text of a case's policy.
+fn policy_text(script: &Script) -> String {
     match script.obligations_min {
-        None => Policy::standard(),
+        None => DEFAULT.to_owned(),
         Some(least) => {
-            let text =
-                DEFAULT.replace("obligations_min = 20", &format!("obligations_min = {least}"));
-            Policy::parse(&text).unwrap()
+            DEFAULT.replace("obligations_min = 20", &format!("obligations_min = {least}"))
+        }
+    }
+}
+
+/// Every hour of every case, with what it is settled from and under which name.
+pub fn each_hour(
+    mut look: impl FnMut(&str, &Question<'_>, &Settled, &str, (&[Batch], &[&Opened])),
+) {
+    for case in cases() {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let script = Script::read(&case);
+        let Play { batches, sent, trust } = Play::of(&script, &case);
+        let text = policy_text(&script);
+        let policy = Policy::parse(&text).unwrap();
+        let batches: Vec<&Opened> = batches.iter().collect();
+        let mut open = OpenJobs::new();
+        for hour in script.hours {
+            let question = Question { hour, open: &open, policy: &policy, trust: &trust };
+            let settled = question.settle(&batches);
+            look(&name, &question, &settled, &text, (&sent, &batches));
+            open = settled.open;
         }
     }
 }
 
 fn play(play: &Play, script: &Script) -> BTreeMap<Hour, Played> {
-    let policy = policy(script);
+    let policy = Policy::parse(&policy_text(script)).unwrap();
     let batches: Vec<&Opened> = play.batches.iter().collect();
     let mut open = OpenJobs::new();
     let mut played = BTreeMap::new();

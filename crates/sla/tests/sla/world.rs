@@ -4,7 +4,7 @@
 //! A world need not be honest or sensible; the laws hold for any.
 
 #[path = "world/chance.rs"]
-mod chance;
+pub mod chance;
 
 #[path = "world/plot.rs"]
 mod plot;

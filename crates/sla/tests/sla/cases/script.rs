@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use events::batch::Batch;
 use events::body::Body;
 use events::body::Orchestrator;
 use events::body::probe::commitment;
@@ -101,6 +102,8 @@ enum Fate {
 /// A case acted out.
 pub struct Play {
     pub batches: Vec<Opened>,
+    /// The batches as they were sent.
+    pub sent: Vec<Batch>,
     pub trust: TrustFile,
 }
 
@@ -131,7 +134,7 @@ impl Script {
     }
 
     /// The batch that says who may speak, sealed half an hour before the first hour.
-    fn records(&self, chains: &mut Chains) -> Vec<Opened> {
+    fn records(&self, chains: &mut Chains) -> Vec<Batch> {
         let Some(controller) =
             self.cast.keys().find(|name| self.cast[*name].role == Role::Controller)
         else {
@@ -156,7 +159,7 @@ impl Script {
             .zip(bodies)
             .map(|(number, body)| controller.says(format!("record-{number}"), at_ms, body))
             .collect();
-        vec![Opened::of(&chains.seal(&controller, 0, at_ms, &encode(&events)))]
+        vec![chains.seal(&controller, 0, at_ms, &encode(&events))]
     }
 
     /// The event a line stands for, in canonical bytes.
@@ -245,7 +248,7 @@ impl Play {
         });
         let lines: Vec<(usize, Line)> = lines.collect();
         let mut chains = Chains::default();
-        let mut batches = script.records(&mut chains);
+        let mut sent = script.records(&mut chains);
         let mut sealed = Sealed::new();
         let is_one = |(_, one): &(usize, Line), (_, next): &(usize, Line)| {
             (&one.by, one.epoch, one.sealed_ms, one.fate)
@@ -267,10 +270,11 @@ impl Play {
                 sealed.insert(place, batch.header.hash());
             }
             if line.fate != Fate::Lost {
-                batches.push(Opened::of(&batch));
+                sent.push(batch);
             }
         }
         let people: Vec<Person> = script.cast.keys().map(|name| script.person(name)).collect();
-        Self { batches, trust: trust(&people) }
+        let batches = sent.iter().map(Opened::of).collect();
+        Self { batches, sent, trust: trust(&people) }
     }
 }
