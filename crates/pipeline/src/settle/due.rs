@@ -12,7 +12,7 @@ use sla::policy::IDLE_MAX;
 use sla::window::Hour;
 
 use super::board::{Board, HourEnd, open_one, tie_days};
-use super::note::{Care, join, note};
+use super::note::{Care, join, note, spread};
 use super::schedule::is_due;
 use super::scribe::{Finished, Scribe, write};
 use super::{Settler, Waiting};
@@ -117,9 +117,10 @@ impl Settler {
         let all: Vec<&Opened> = batches.values().map(Arc::as_ref).collect();
         let observe = &self.options.policy.observe;
         let (settled, opened) = std::thread::scope(|scope| {
-            let open = |ahead: Vec<u64>| ahead.into_iter().map(|at| open_one(&self.ledger, at));
-            let opening =
-                ahead.map(|ahead| scope.spawn(move || open(ahead).collect::<Result<_, _>>()));
+            // Opening takes longer than settling, so whichever core is free first must find some of it left to do.
+            let (ledger, threads) = (self.ledger.as_ref(), self.options.threads);
+            let open = move |ahead: Vec<u64>| spread(&ahead, threads, |at| open_one(ledger, *at));
+            let opening = ahead.map(|ahead| scope.spawn(move || open(ahead)));
             let settled = settle(hour, &all, &before.open, board.authority(), observe);
             (settled, opening.map(join))
         });
