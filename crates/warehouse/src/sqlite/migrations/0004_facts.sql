@@ -1,0 +1,2 @@
+-- Nothing moves: from here on job facts are packed in a format that an older version cannot read (`pack.rs`), so it must
+-- not open the file. What it packed is still read.
