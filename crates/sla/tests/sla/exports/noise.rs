@@ -4,18 +4,26 @@
 
 use events::batch::Batch;
 use events::body::Body;
+use events::body::probe::{Committed, Revealed, commitment};
 use events::body::record::Revoked;
-use events::identity::Digest;
+use events::event::Role;
+use events::identity::{Digest, JobId};
 use events::unit::{HOUR_MS, Millis, UnixMillis};
 use serde_json::{Map, Value, json};
 
 use crate::cast::{Chains, Person, roster};
 use crate::world::chance::Chance;
-use crate::world::{BEGIN, CONTROLLER, HOURS, ORCHESTRATORS, World};
+use crate::world::{BEGIN, CONTROLLER, HOURS, ORCHESTRATORS, TESTER, World};
 
 const JOBS: u64 = 6;
 
-const KINDS: [&str; 22] = [
+/// Who speaks, by their places in the world: few gateways, so that one of them tells much of one job.
+const SPEAKERS: [usize; 16] = [1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 10, 10, 0, 9];
+
+/// Of the last job, those who hand work out say only what carries no story.
+const BESIDE: [&str; 2] = ["payment.sent", "probe.observed"];
+
+const KINDS: [&str; 24] = [
     "job.requested",
     "job.assigned",
     "job.assigned",
@@ -36,6 +44,8 @@ const KINDS: [&str; 22] = [
     "stream.status",
     "payment.sent",
     "probe.observed",
+    "capability.offered",
+    "capability.offered",
     "scorecard.published",
     "job.imagined",
 ];
@@ -73,6 +83,20 @@ fn names(chance: &mut Chance, people: &[Person]) -> Value {
     }
 }
 
+/// A tie, perhaps a wrong one.
+fn offered(chance: &mut Chance, people: &[Person]) -> Value {
+    let person = &people[chance.pick(&ORCHESTRATORS)];
+    let mut named = json!(person.seen());
+    named["recipient"] = json!(people[chance.pick(&[3, 3, 4, 5])].address);
+    let offer = |model: &&str| json!({"model": model, "pipeline": "live-video-to-video"});
+    let models = chance.pick(&[&["model-1"][..], &["model-2"], &["model-1", "model-2"], &[]]);
+    let mut data = json!({"gpus": [], "offers": models.iter().map(offer).collect::<Vec<_>>(), "orchestrator": named});
+    if chance.in_ten(2) {
+        data["omitted"] = json!(0);
+    }
+    data
+}
+
 fn data(chance: &mut Chance, people: &[Person], kind: &str) -> Value {
     let took = chance.pick(&[0, 1, 900, 4_000, 40_000, 400_000]);
     let all = json!({
@@ -100,6 +124,9 @@ fn data(chance: &mut Chance, people: &[Person], kind: &str) -> Value {
         "job.failed" => &["duration_ms", "orchestrator"],
         _ => &[],
     };
+    if kind == "capability.offered" {
+        return offered(chance, people);
+    }
     let Value::Object(mut members) = all else { return Value::Null };
     // What a status, say, has no member for is passed over; `error` and others of the same name would be refused.
     if kind == "payment.sent" || kind == "job.requested" {
@@ -118,13 +145,51 @@ fn data(chance: &mut Chance, people: &[Person], kind: &str) -> Value {
     Value::Object(members)
 }
 
+/// When a job begins; every other one a minute before an hour ends.
+fn begin(job: u64) -> UnixMillis {
+    match job % 2 {
+        0 => BEGIN.plus(Millis((job / 2 + 1) * HOUR_MS - 60_000)),
+        _ => BEGIN.plus(Millis(job * HOURS * HOUR_MS / (JOBS + 1))),
+    }
+}
+
+/// A tester binds itself to a job about when it begins, and shows it about when the hour closes, not always rightly.
+fn round(chance: &mut Chance, tester: &Person, job: u64) -> [(u64, Vec<u8>); 2] {
+    let name = |job: u64| format!("{job:032x}").parse::<JobId>().unwrap();
+    let mut jobs = vec![name(job), name(chance.below(4))];
+    if chance.in_ten(5) {
+        jobs.reverse();
+    }
+    let nonce = Digest::of(&[&job.to_be_bytes()]);
+    let bound = commitment(&jobs, &nonce);
+    let committed = Committed { commitment: bound, jobs: if chance.in_ten(2) { 3 } else { 2 } };
+    let revealed = Revealed { commitment: bound, jobs, nonce };
+    let closes_ms = BEGIN.plus(Millis((1 + job / 2) * HOUR_MS + 900_000));
+    let said = [
+        (begin(job).plus(Millis(chance.below(3) * 1_000)), Body::ProbeCommitted(committed)),
+        (closes_ms.minus(Millis(chance.below(2))), Body::ProbeRevealed(revealed)),
+    ];
+    said.map(|(at_ms, body)| {
+        let event = tester.says(format!("round-{job}-{}", body.kind().as_str()), at_ms, body);
+        (at_ms.0, event.encode().unwrap())
+    })
+}
+
 /// The bytes of one word and when it happened.
 fn word(chance: &mut Chance, people: &[Person], by: &Person, number: u64) -> (UnixMillis, Vec<u8>) {
     let job = chance.below(JOBS);
-    let kind = chance.pick(&KINDS);
-    let step = chance.pick(&[1_000, 15_000, 60_000]);
-    let begin = BEGIN.plus(Millis((job + 1) * HOURS * HOUR_MS / (JOBS + 2)));
-    let at_ms = begin.plus(Millis(chance.below(12) * step));
+    let is_teller = matches!(by.role, Role::Gateway | Role::Tester | Role::Collector);
+    let is_beside = is_teller && job == JOBS - 1;
+    let kind = if is_beside { chance.pick(&BESIDE) } else { chance.pick(&KINDS) };
+    let step = chance.pick(&[1_000, 5_000, 15_000, 60_000]);
+    let begin = begin(job);
+    let mut at_ms = begin.plus(Millis(chance.below(12) * step));
+    if kind == "capability.offered" && chance.in_ten(7) {
+        // On the edges of hours, and of the day around them in which a tie holds.
+        let edge = BEGIN.plus(Millis(chance.below(HOURS + 1) * HOUR_MS));
+        let edges = [edge, edge.minus(Millis(24 * HOUR_MS)), edge.plus(Millis(24 * HOUR_MS))];
+        at_ms = chance.pick(&edges).minus(Millis(chance.below(2)));
+    }
     let mut event = Map::new();
     event.extend([
         ("at_ms".to_owned(), json!(at_ms)),
@@ -146,7 +211,7 @@ fn word(chance: &mut Chance, people: &[Person], by: &Person, number: u64) -> (Un
     let workload = WORKLOADS[usize::try_from(job).unwrap()];
     maybe("job_id", json!(format!("{job:032x}")));
     maybe("workload", json!(workload));
-    maybe("region", json!(["eu", "us"][usize::from(by.role == events::event::Role::Tester)]));
+    maybe("region", json!(["eu", "us"][usize::from(by.role == Role::Tester)]));
     if chance.in_ten(3) {
         event.insert(
             "model".to_owned(),
@@ -175,15 +240,23 @@ fn word(chance: &mut Chance, people: &[Person], by: &Person, number: u64) -> (Un
 }
 
 /// Rights given, taken and listed without sense.
-fn record(chance: &mut Chance, people: &[Person], chains: &Chains) -> Vec<Body> {
-    let person = &people[usize::try_from(chance.below(people.len() as u64)).unwrap()];
-    let at_ms = BEGIN.plus(Millis(chance.below(HOURS * HOUR_MS)));
-    match chance.below(4) {
+///
+/// `moments` are those at which somebody seals: rights that begin or end just then are told apart from others.
+fn record(
+    chance: &mut Chance,
+    people: &[Person],
+    chains: &Chains,
+    moments: &[(usize, UnixMillis)],
+) -> Vec<Body> {
+    let (place, at_ms) = chance.pick(moments);
+    let person = &people[place];
+    match chance.below(6) {
         0 | 1 => {
-            let expiry_ms = at_ms.plus(Millis(chance.pick(&[1, 2_000 * HOUR_MS, 2_200 * HOUR_MS])));
-            vec![Body::DelegationGranted(person.grant(1 + chance.below(3), expiry_ms))]
+            let lasts = chance.pick(&[0, 0, 1, 2_000 * HOUR_MS, 2_160 * HOUR_MS, 2_200 * HOUR_MS]);
+            let expiry_ms = at_ms.plus(Millis(lasts));
+            vec![Body::DelegationGranted(person.grant(1 + chance.below(2), expiry_ms))]
         }
-        2 if chance.in_ten(3) => {
+        2 | 3 if chance.in_ten(4) => {
             let tail = chains.tail(person.key, NOISE_EPOCH);
             let hash = tail.filter(|_| chance.in_ten(5)).map_or(Digest::ZERO, |tail| tail.hash);
             let seq = tail.map_or(3, |tail| tail.seq);
@@ -196,6 +269,11 @@ fn record(chance: &mut Chance, people: &[Person], chains: &Chains) -> Vec<Body> 
             if chance.in_ten(3) {
                 bodies.pop();
             }
+            if let Some(Body::RosterObserved(member)) = bodies.last_mut()
+                && chance.in_ten(2)
+            {
+                member.count += 1;
+            }
             bodies
         }
     }
@@ -207,17 +285,25 @@ const NOISE_EPOCH: u64 = 5;
 pub fn noise(chance: &mut Chance, world: &World) -> Vec<Batch> {
     let people = &world.people;
     let mut said: Vec<(u64, usize, Option<Vec<u8>>)> = Vec::new();
-    for number in 1..300 {
-        let place = usize::try_from(chance.below(people.len() as u64)).unwrap();
+    for number in 1..500 {
+        let place = chance.pick(&SPEAKERS);
         let (at_ms, bytes) = word(chance, people, &people[place], number);
-        let late = chance.pick(&[200, 200, 30_000, 599_999, 600_000, 600_001]);
-        said.push((at_ms.0 + late, place, Some(bytes)));
+        // From a moment too early for its own time to count to one too late.
+        let late = chance.pick(&[0, 1, 30_001, 30_001, 30_201, 30_201, 630_000, 630_001, 630_002]);
+        said.push((at_ms.0 + late - 30_001, place, Some(bytes)));
+    }
+    for job in 0..JOBS {
+        said.extend(
+            round(chance, &people[TESTER], job).map(|(ms, bytes)| (ms, TESTER, Some(bytes))),
+        );
     }
     for _ in 0..chance.below(8) {
         let sealed_ms = BEGIN.0 + chance.below(HOURS * HOUR_MS);
         said.push((sealed_ms, chance.pick(&[CONTROLLER, CONTROLLER, 1, 2, 3]), None));
     }
     said.sort();
+    let moments: Vec<(usize, UnixMillis)> =
+        said.iter().map(|(sealed_ms, place, _)| (*place, UnixMillis(*sealed_ms))).collect();
     let mut chains = Chains::default();
     let mut batches = Vec::new();
     for (number, (sealed_ms, place, bytes)) in said.into_iter().enumerate() {
@@ -227,13 +313,15 @@ pub fn noise(chance: &mut Chance, world: &World) -> Vec<Batch> {
         };
         let events = match bytes {
             Some(bytes) => vec![bytes],
-            None => record(chance, people, &chains).into_iter().enumerate().map(say).collect(),
+            None => {
+                record(chance, people, &chains, &moments).into_iter().enumerate().map(say).collect()
+            }
         };
         if chance.below(200) == 0 {
             batches.push(chains.fork(person, NOISE_EPOCH, sealed_ms, &[b"another".to_vec()]));
         }
         let batch = chains.seal(person, NOISE_EPOCH, sealed_ms, &events);
-        if chance.below(50) > 0 {
+        if chance.below(30) > 0 {
             batches.push(batch);
         }
     }
