@@ -1,5 +1,9 @@
 //! From counts to scores: one engine that a policy drives, in integers with every rounding named.
 
+pub mod bound;
+pub mod compose;
+pub mod effect;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::event::Network;

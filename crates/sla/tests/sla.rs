@@ -27,3 +27,5 @@ mod numbers;
 
 #[path = "sla/exports.rs"]
 mod exports;
+#[path = "sla/statistics.rs"]
+mod statistics;
