@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use events::event::{Network, Workload};
 use events::identity::{Model, Pipeline};
 use serde::Serialize;
-use sla::tally::WorkClass;
+use sla::tally::cell::WorkClass;
 
 use crate::schema;
 

@@ -99,7 +99,7 @@ words! {
     /// How a job stands.
     JobState = sla::hour::fact::State;
     /// What a tenure owes.
-    Obligation = sla::tally::Obligation;
+    Obligation = sla::tally::outcome::Obligation;
     /// Why an obligation leaves the denominator.
-    Excuse = sla::tally::Excuse;
+    Excuse = sla::tally::outcome::Excuse;
 }

@@ -60,7 +60,7 @@ const PURE: &[(&str, &[&str])] = &[
             "zstd",
         ],
     ),
-    ("sla", &["memchr", "schemars", "serde", "serde_json", "thiserror", "toml"]),
+    ("sla", &["memchr", "num-bigint", "schemars", "serde", "serde_json", "thiserror", "toml"]),
 ];
 
 /// Lines of a file before its tests.

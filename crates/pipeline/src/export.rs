@@ -99,7 +99,7 @@ impl Export {
             ("scorecard.json", view.scorecard_bytes),
             ("policy.toml", document(&scorecard.policy.hash, "names a policy that was not kept")?),
             ("trust.json", document(&scorecard.trust, "names a trust file that was not kept")?),
-            ("context.json", canonical_bytes(&view.open_before)),
+            ("context.json", canonical_bytes(&view.context)),
         ];
         let mut files: Vec<FileEntry> =
             small.iter().map(|(name, content)| entry(name, content)).collect();

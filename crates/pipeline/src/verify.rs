@@ -13,11 +13,13 @@ use events::identity::Digest;
 use events::wire::from_line;
 use serde_json::Value;
 use sla::authority::Authority;
-use sla::hour::{EventSet, OpenJobs, settle};
+use sla::context::Context;
+use sla::hour::{EventSet, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
-use sla::score::score_hour;
-use sla::scorecard::{Scorecard, digest_of};
+use sla::register::Register;
+use sla::score::{Question, score_hour};
+use sla::scorecard::Scorecard;
 use sla::trust::TrustFile;
 use sla::window::Span;
 
@@ -211,7 +213,7 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
         .map_err(|error| unusable("policy.toml", error))?;
     let policy = Policy::parse(&text).map_err(|error| unusable("policy.toml", error.why))?;
     let trust: TrustFile = json(&small(folder, "trust.json")?, "trust.json")?;
-    let open: OpenJobs = json(&small(folder, "context.json")?, "context.json")?;
+    let context: Context = json(&small(folder, "context.json")?, "context.json")?;
     if claimed.window.span != Span::Hour
         || claimed.window != manifest.window
         || claimed.network != manifest.network
@@ -239,14 +241,18 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
     if claimed.trust != trust.hash() {
         return differs("trust file", &claimed.trust, &trust.hash());
     }
-    if claimed.context != digest_of(&open) {
-        return differs("context", &claimed.context, &digest_of(&open));
+    if claimed.context != context.digest() {
+        return differs("context", &claimed.context, &context.digest());
     }
     let hour = claimed.window.last;
     let authority = Authority::of(&trust, batches);
     let all: Vec<&Opened> = batches.iter().collect();
-    let settled = settle(hour, &all, &open, &authority, &policy.observe);
-    let found = score_hour(hour, &settled, &open, &trust, &policy);
+    let settled = settle(hour, &all, context.open(), &authority, &policy.observe);
+    let register = Register::default();
+    let window = claimed.window;
+    let asked =
+        Question { context: &context, policy: &policy, register: &register, trust: &trust, window };
+    let found = score_hour(&settled, asked);
     if found.bytes() == claimed_bytes {
         let held = u64::try_from(batches.len()).unwrap_or(u64::MAX);
         if let Some(difference) = beside(manifest, &settled.event_set, held) {

@@ -25,11 +25,13 @@ use events::identity::Digest;
 use events::job;
 use events::unit::{MilliFps, Millis, UnixMillis};
 use sla::authority::Authority;
+use sla::context::Context;
 use sla::hour::{OpenJobs, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
-use sla::score::score_hour;
-use sla::window::Hour;
+use sla::register::Register;
+use sla::score::{Question, score_hour};
+use sla::window::{Hour, Window};
 
 use cast::{Chains, LASTS, Person, encode, roster, trust};
 
@@ -182,7 +184,12 @@ fn measure(controller: &Person, batches: &[Batch]) {
     println!("authority  {:>12.3?}", least(|| Authority::of(&trust, &opened)));
     let settling = || settle(hour, &all, &open, &authority, &policy.observe);
     println!("settle     {:>12.3?}", least(settling));
-    let scoring = || score_hour(hour, &settled, &open, &trust, &policy).digest();
+    let register = Register::default();
+    let context = Context::of(&policy, open.clone(), &register);
+    let window = Window::hour(hour);
+    let (policy, trust) = (&policy, &trust);
+    let asked = Question { context: &context, policy, register: &register, trust, window };
+    let scoring = || score_hour(&settled, asked).digest();
     println!("score      {:>12.3?}", least(scoring));
 }
 

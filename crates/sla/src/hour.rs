@@ -5,8 +5,11 @@
 //! with the standing facts, can be exported and settled again.
 
 mod about;
+mod blocks;
+mod compare;
 pub mod fact;
 mod input;
+mod machine;
 mod reading;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,12 +30,15 @@ use crate::join::story::{Story, stories};
 use crate::join::tenure::tenures;
 use crate::mapping::{Mappings, REACH};
 use crate::opened::{EVENT_AGE_MAX, Opened};
-use crate::policy::{IDLE_MAX, Observe};
+use crate::policy::observe::{IDLE_MAX, Observe};
 use crate::probes::Probes;
 use crate::tally::Tally;
+use crate::tally::link::{Link, links_of};
 use crate::window::Hour;
+use about::About;
 use fact::JobFact;
-use reading::{Judged, Reading};
+use machine::Machine;
+use reading::{Held, Judged, Reading};
 
 pub use input::{last_good_of, records_for};
 
@@ -132,6 +138,8 @@ pub fn settle(
     };
     let theirs = proving.iter().filter(|batch| words.keys.contains(&batch.header.key));
     words.chains = theirs.map(|batch| batch.hash).collect();
+    let mut tally = read.tally;
+    tally.links = links(hour, &admission.admitted);
     Settled {
         event_set: EventSet {
             count: u64::try_from(leaves.len()).unwrap_or(u64::MAX),
@@ -142,9 +150,19 @@ pub fn settle(
         jobs: read.jobs,
         open: read.open,
         refused: admission.refused,
-        tally: read.tally,
+        tally,
         used,
     }
+}
+
+/// What the events of an hour say belongs together.
+fn links(hour: Hour, admitted: &[Admitted<'_>]) -> BTreeMap<Link, u64> {
+    let mut links = BTreeMap::new();
+    let heard = admitted.iter().filter(|claim| hour.holds(claim.counted_ms));
+    for link in heard.flat_map(links_of) {
+        crate::tally::add(links.entry(link).or_default(), 1);
+    }
+    links
 }
 
 /// The sealing times between which a batch can hold anything that bears on `hour`.
@@ -240,18 +258,26 @@ fn read_story<'a>(
     for episode in Episode::split(claims, teller, class, observe) {
         let horizon = reading.horizon;
         let bench = Bench { class, coverage, episode: &episode, horizon, hour, observe };
-        let judged = tenures(&episode, workload, observe.linger_ms).into_iter().map(|tenure| {
+        let held = tenures(&episode, workload, observe.linger_ms).into_iter().map(|tenure| {
             let resolved = reading.resolve(&tenure);
             let operator = resolved.map(|resolved| resolved.operator);
             let tie = resolved.and_then(|resolved| resolved.tie);
-            Judged { operator, owed: bench.judge(&tenure, operator), tenure, tie }
+            Held { operator, tenure, tie }
+        });
+        let held: Vec<Held> = held.collect();
+        let about = About::of(workload, &episode, reading.origin(job_id, &episode), &held);
+        let judged = held.into_iter().map(|held| {
+            let machine = Machine::of(&about.class, held.tie);
+            let special = observe.special(&about.class, machine.hardware.as_ref());
+            let bench = Bench { class: special.as_ref().unwrap_or(class), ..bench };
+            Judged { owed: bench.judge(&held.tenure, held.operator), held, machine }
         });
         let judged: Vec<Judged> = judged.collect();
         if episode.is_open_at(hour.end(), class, observe) {
             let since = episode.first_ms().max(hour.end().minus(OPEN_MAX));
             open_since = Some(open_since.map_or(since, |known| known.min(since)));
         }
-        reading.take(job_id, workload, class, &episode, judged);
+        reading.take(job_id, about, &bench, judged);
     }
     open_since
 }

@@ -6,6 +6,7 @@
 
 pub mod coverage;
 pub mod episode;
+pub mod hourly;
 pub mod obligation;
 pub mod story;
 pub mod tenure;

@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`window`], [`trust`] and [`policy`] are the questions; [`opened`] and [`authority`] say whose word
 //! counts ([`admit`]); [`mapping`], [`probes`] and [`join`] turn words into jobs with tenures and obligations;
-//! [`tally`] counts them; [`hour`] is the whole of one hour; [`score`] and [`scorecard`] are the answer.
+//! [`tally`] counts them, [`register`] keeps who is known since when; [`hour`] is the whole of one hour, [`context`] what
+//! it leans on; [`score`] and [`scorecard`] are the answer.
 #![deny(clippy::float_arithmetic)]
 
 pub mod window;
@@ -22,8 +23,10 @@ pub mod mapping;
 pub mod probes;
 
 pub mod histogram;
+pub mod register;
 pub mod tally;
 
+pub mod context;
 pub mod hour;
 
 pub mod score;

@@ -1,172 +1,142 @@
 //! From counts to scores: one engine that a policy drives, in integers with every rounding named.
+//!
+//! [`pooled`] takes the share of everything. [`evidence`] takes what independent sources prove: [`gather`] makes rows of
+//! tallies and [`pile`]s of rows, [`cluster`] says who is one party, [`outage`] what was nobody's fault, [`source`] what
+//! the sources prove with [`bound`] and [`effect`], and [`compose`] makes one number of several. [`agreement`] says how far reporters agree.
 
+pub mod agreement;
 pub mod bound;
+pub mod cluster;
 pub mod compose;
 pub mod effect;
-
-use std::collections::{BTreeMap, BTreeSet};
+pub mod evidence;
+pub mod gather;
+pub mod outage;
+pub mod pile;
+pub mod pooled;
+pub mod source;
 
 use events::event::Network;
-use events::identity::{Address, Digest, ServiceUrl};
-use events::unit::Ppm;
+use events::identity::Digest;
 
-use crate::hour::{OpenJobs, Settled};
-use crate::policy::{Policy, Rule};
-use crate::scorecard::{Basis, FORMAT, Grade, Indicator, PolicyName, Scorecard, Scored, digest_of};
-use crate::tally::{Cell, CellKey, Counts, Obligation, Tally, WorkClass};
+use crate::context::Context;
+use crate::hour::Settled;
+use crate::policy::Policy;
+use crate::policy::rule::Rule;
+use crate::register::Register;
+use crate::scorecard::{Basis, FORMAT, PinnedHour, PolicyName, Scorecard, digest_of};
+use crate::tally::Tally;
 use crate::trust::TrustFile;
 use crate::window::{Hour, Window};
+use agreement::agreements;
+use cluster::Clusters;
+use evidence::Judge;
+use gather::Gathered;
+use pooled::Pool;
 
-/// What a scorecard rests on beside its tally.
-pub struct Rest<'a> {
-    /// The events or hours.
-    pub basis: Basis,
-    /// The hash of the context.
-    pub context: Digest,
-    /// The network.
-    pub network: Network,
+/// The questions that a scorecard answers, beside its tallies.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// What the window leans on.
+    pub context: &'a Context,
     /// The policy.
     pub policy: &'a Policy,
-    /// The hash of the standing facts.
-    pub standing: Digest,
-    /// The hash of the trust file.
-    pub trust: Digest,
+    /// The standing of everybody that the context names; an empty one where it names none.
+    pub register: &'a Register,
+    /// Who counts.
+    pub trust: &'a TrustFile,
     /// The window.
     pub window: Window,
 }
 
-/// The scorecard of a settled hour.
-pub fn score_hour(
-    hour: Hour,
-    settled: &Settled,
-    open: &OpenJobs,
-    trust: &TrustFile,
-    policy: &Policy,
-) -> Scorecard {
-    let rest = Rest {
-        basis: Basis::Events(settled.event_set.clone()),
-        context: digest_of(open),
-        network: trust.network,
-        policy,
-        standing: digest_of(&settled.standing),
-        trust: trust.hash(),
-        window: Window::hour(hour),
-    };
-    score(&settled.tally, rest)
-}
-
-/// Scores a tally: one result for each operator and kind of work, and one for each operator over all its work.
-pub fn score(tally: &Tally, rest: Rest<'_>) -> Scorecard {
-    let mut gathered: BTreeMap<(Who, Option<WorkClass>), Gathered> = BTreeMap::new();
-    for (key, cell) in &tally.cells {
-        let who = Who { operator: key.subject.operator, signer: key.subject.signer };
-        for class in [None, Some(key.class.clone())] {
-            gathered.entry((who, class)).or_default().add(key, cell);
-        }
-    }
-    let results =
-        gathered.into_iter().map(|((who, class), all)| all.result(who, class, &rest.policy.score));
-    Scorecard {
-        basis: rest.basis,
-        context: rest.context,
-        format: FORMAT.to_owned(),
-        network: rest.network,
-        policy: PolicyName { hash: rest.policy.hash, id: rest.policy.id.clone() },
-        results: results.collect(),
-        standing: rest.standing,
-        trust: rest.trust,
-        window: rest.window,
+impl Question<'_> {
+    /// The network it is about.
+    pub fn network(&self) -> Network {
+        self.trust.network
     }
 }
 
-/// Whom a result is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Who {
-    operator: Option<Address>,
-    signer: Option<Address>,
+/// A score in the making: it takes tallies one by one, in any order.
+pub struct Scoring<'a> {
+    asked: Question<'a>,
+    counts: Counted<'a>,
 }
 
-/// Counts and those whose word they rest on.
-#[derive(Debug, Default)]
-struct Evidence {
-    counts: BTreeMap<Obligation, Counts>,
-    sources: BTreeSet<Address>,
+enum Counted<'a> {
+    Evidence(Box<Gathered<'a>>),
+    Pooled(Pool),
 }
 
-/// The cells of one result. Unsigned feeds are kept apart: they count only where nobody signed for anything.
-#[derive(Debug, Default)]
-struct Gathered {
-    collected: Evidence,
-    signed: Evidence,
-    tenures: u64,
-    urls: BTreeSet<ServiceUrl>,
-}
-
-impl Gathered {
-    /// Counts a cell; what only the operator itself told of is shown and counts for nothing.
-    fn add(&mut self, key: &CellKey, cell: &Cell) {
-        self.tenures += cell.tenures;
-        self.urls.extend(key.subject.url.clone());
-        if key.reporters.is_empty() {
-            return;
-        }
-        let evidence = if key.collected { &mut self.collected } else { &mut self.signed };
-        evidence.sources.extend(&key.reporters);
-        for (obligation, counts) in &cell.obligations {
-            evidence.counts.entry(*obligation).or_default().merge(counts);
-        }
-    }
-
-    fn result(self, who: Who, class: Option<WorkClass>, rule: &Rule) -> Scored {
-        let is_signed = !self.signed.counts.is_empty();
-        let Evidence { counts, sources } = if is_signed { self.signed } else { self.collected };
-        let scored = counts.iter().filter(|(obligation, _)| rule.obligations.contains(obligation));
-        let mut pooled = Counts::default();
-        scored.for_each(|(_, counts)| pooled.merge(counts));
-        let known = known(&pooled);
-        let missing_to_score = rule.obligations_min.saturating_sub(known);
-        let (grade, score, reason) = if missing_to_score > 0 {
-            let reason = format!("{known} obligations known, {missing_to_score} more to a score");
-            (Grade::Insufficient, None, Some(reason))
-        } else {
-            (grade(is_signed, sources.len()), share(&pooled), None)
+impl<'a> Scoring<'a> {
+    /// Nothing counted yet.
+    pub fn new(asked: Question<'a>) -> Self {
+        let counts = match &asked.policy.score {
+            Rule::Evidence(rule) => {
+                Counted::Evidence(Box::new(Gathered::new(asked.register.clone(), rule)))
+            }
+            Rule::Pooled(_) => Counted::Pooled(Pool::default()),
         };
-        let indicators = counts.into_iter().map(|(obligation, counts)| Indicator {
-            share: share(&counts),
-            counts,
-            obligation,
-        });
-        Scored {
-            class,
-            grade,
-            indicators: indicators.collect(),
-            operator: who.operator,
-            reason,
-            score,
-            signer: who.signer,
-            sources: sources.into_iter().collect(),
-            tenures: self.tenures,
-            urls: self.urls.into_iter().collect(),
+        Self { asked, counts }
+    }
+
+    /// Takes the counts of an hour of the window.
+    pub fn add(&mut self, hour: Hour, tally: &Tally) {
+        match &mut self.counts {
+            Counted::Evidence(gathered) => gathered.add(hour, tally),
+            Counted::Pooled(pool) => pool.add(tally),
         }
     }
-}
 
-/// How many obligations came to something. A disputed one did: nobody can say that it was met.
-fn known(counts: &Counts) -> u64 {
-    counts.good.saturating_add(counts.bad).saturating_add(counts.disputed)
-}
-
-/// The share that was good, rounded down. A disputed obligation counts as not met (docs/scoring.md, "Results"; case
-/// 0016): else whoever failed would gain by claiming otherwise.
-fn share(counts: &Counts) -> Option<Ppm> {
-    Ppm::ratio_floor(counts.good, known(counts))
-}
-
-fn grade(is_signed: bool, sources: usize) -> Grade {
-    match sources {
-        _ if !is_signed => Grade::D,
-        0 | 1 => Grade::C,
-        2 => Grade::B,
-        _ => Grade::A,
+    /// The scorecard of what was taken, which rests on `basis` and, for an hour, on standing facts.
+    pub fn finish(self, basis: Basis, standing: Option<Digest>) -> Scorecard {
+        let Question { context, policy, trust, window, .. } = self.asked;
+        let mut card = Scorecard {
+            agreements: Vec::new(),
+            basis,
+            clusters: Vec::new(),
+            context: context.digest(),
+            format: FORMAT.to_owned(),
+            network: trust.network,
+            policy: PolicyName { hash: policy.hash, id: policy.id.clone() },
+            results: Vec::new(),
+            standing,
+            trust: trust.hash(),
+            window,
+        };
+        match (self.counts, &policy.score) {
+            (Counted::Evidence(gathered), Rule::Evidence(rule)) => {
+                let clusters = Clusters::of(&gathered.register, trust, rule);
+                card.results =
+                    Judge::new(&gathered, &clusters, rule, trust, window).results(&gathered);
+                card.agreements = agreements(&gathered.pairs, &clusters, rule);
+                card.clusters = clusters.into_shown();
+            }
+            (Counted::Pooled(pool), Rule::Pooled(rule)) => card.results = pool.results(rule),
+            (Counted::Evidence(_), _) | (Counted::Pooled(_), _) => {}
+        }
+        card
     }
+}
+
+/// The scorecard of a settled hour.
+pub fn score_hour(settled: &Settled, asked: Question<'_>) -> Scorecard {
+    let mut scoring = Scoring::new(asked);
+    scoring.add(asked.window.last, &settled.tally);
+    let basis = Basis::Events(settled.event_set.clone());
+    scoring.finish(basis, Some(digest_of(&settled.standing)))
+}
+
+/// The scorecard of a window of several hours, each pinned with its tally.
+pub fn score_window<'t>(
+    hours: impl IntoIterator<Item = (PinnedHour, &'t Tally)>,
+    asked: Question<'_>,
+) -> Scorecard {
+    let mut scoring = Scoring::new(asked);
+    let mut pinned = Vec::new();
+    for (pin, tally) in hours {
+        scoring.add(pin.hour, tally);
+        pinned.push(pin);
+    }
+    pinned.sort_unstable_by_key(|pin| pin.hour);
+    scoring.finish(Basis::Hours(pinned), None)
 }

@@ -3,13 +3,17 @@
 //! The digested body names the window, the hashes of policy, trust file, context and standing facts, the event set and
 //! the results. Revision, refusals, software and time of computation stand beside it and change no digest.
 
-use events::event::Network;
+use events::event::{Network, Workload};
 use events::identity::{Address, Digest, ServiceUrl};
 use events::unit::Ppm;
 use serde::{Deserialize, Serialize};
 
 use crate::hour::EventSet;
-use crate::tally::{Counts, Obligation, WorkClass};
+use crate::score::agreement::Agreement;
+use crate::score::cluster::Cluster;
+use crate::tally::add;
+use crate::tally::cell::WorkClass;
+use crate::tally::outcome::{Counts, Obligation};
 use crate::window::Window;
 
 /// The canonical bytes of a value without floats.
@@ -55,12 +59,133 @@ pub struct Indicator {
     pub share: Option<Ppm>,
 }
 
+/// What one source told of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// Obligations not met.
+    pub bad: u64,
+    /// Whether they are enough for a source.
+    pub counts: bool,
+    /// Obligations that are contested.
+    pub disputed: u64,
+    /// Obligations met.
+    pub good: u64,
+    /// The source: the least address of its cluster.
+    pub source: Address,
+}
+
+/// One part of a composite score: what its sources prove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// How many times fewer independent observations there are than obligations, in parts per million, rounded up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect_ppm: Option<u64>,
+    /// The obligations that count as evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<u64>,
+    /// Those of them that were not met, rounded up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u64>,
+    /// The truth is not below this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<Ppm>,
+    /// Its name.
+    pub name: String,
+    /// The rate of the low-median source, rounded down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Ppm>,
+    /// Everybody who told of it, by address.
+    pub sources: Vec<SourceView>,
+    /// The truth is not above this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<Ppm>,
+    /// Its weight in sixteenths.
+    pub weight: u32,
+}
+
+/// The score of one workload, over all its pipelines and models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadScore {
+    /// Its parts.
+    pub components: Vec<Component>,
+    /// The obligations that count as evidence, of all parts together.
+    pub evidence: u64,
+    /// The evidence grade.
+    pub grade: Grade,
+    /// Why there is no score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The score; absent is unknown, never zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Ppm>,
+    /// The score were all of its parts as good as they can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<Ppm>,
+    /// The workload.
+    pub workload: Workload,
+}
+
+/// Obligations that count for nothing, by why.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excluded {
+    /// The one who told them and the one they are about are one party.
+    pub linked: u64,
+    /// They failed in an outage.
+    pub outage: u64,
+    /// Nobody but the operator told of them.
+    pub own: u64,
+    /// The one who told them is no source yet.
+    pub young: u64,
+}
+
+impl Excluded {
+    /// Whether nothing was excluded.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Counts obligations told by somebody linked.
+    pub fn add_linked(&mut self, count: u64) {
+        add(&mut self.linked, count);
+    }
+
+    /// Counts failures in an outage.
+    pub fn add_outage(&mut self, count: u64) {
+        add(&mut self.outage, count);
+    }
+
+    /// Counts obligations told by somebody who is no source yet.
+    pub fn add_young(&mut self, count: u64) {
+        add(&mut self.young, count);
+    }
+
+    /// With obligations that nobody but the operator told of.
+    pub fn with_own(mut self, count: u64) -> Self {
+        add(&mut self.own, count);
+        self
+    }
+
+    /// Counts all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        add(&mut self.linked, other.linked);
+        add(&mut self.outage, other.outage);
+        add(&mut self.own, other.own);
+        add(&mut self.young, other.young);
+    }
+}
+
 /// The result for one operator and kind of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scored {
     /// The kind of work; absent for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<WorkClass>,
+    /// The parts of the score, of a policy that composes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+    /// What counts for nothing, and why.
+    #[serde(default, skip_serializing_if = "Excluded::is_none")]
+    pub excluded: Excluded,
     /// The evidence grade.
     pub grade: Grade,
     /// What the score is made of.
@@ -81,8 +206,14 @@ pub struct Scored {
     pub sources: Vec<Address>,
     /// Tenures that began in the window.
     pub tenures: u64,
+    /// The score were all of its parts as good as they can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<Ppm>,
     /// Where it answered, sorted.
     pub urls: Vec<ServiceUrl>,
+    /// Over all work, the score of each workload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadScore>,
 }
 
 /// Which policy made a scorecard.
@@ -118,9 +249,15 @@ pub enum Basis {
 /// The digested body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scorecard {
+    /// How far reporters agree, by teller and other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
     /// What the results rest on.
     pub basis: Basis,
-    /// The hash of the context: the jobs that were open when the window began.
+    /// The addresses that are taken to be one party, by their members.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<Cluster>,
+    /// The hash of the context.
     pub context: Digest,
     /// The format of this body.
     pub format: String,
@@ -130,8 +267,9 @@ pub struct Scorecard {
     pub policy: PolicyName,
     /// The results, by operator and kind of work.
     pub results: Vec<Scored>,
-    /// The hash of the standing facts.
-    pub standing: Digest,
+    /// The hash of the standing facts; a window of several hours has none beside those of its hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Digest>,
     /// The hash of the trust file.
     pub trust: Digest,
     /// The window.

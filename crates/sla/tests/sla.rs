@@ -7,6 +7,9 @@
 #[path = "sla/cast.rs"]
 mod cast;
 
+#[path = "sla/policies.rs"]
+mod policies;
+
 #[path = "sla/settling.rs"]
 mod settling;
 
@@ -27,5 +30,8 @@ mod numbers;
 
 #[path = "sla/exports.rs"]
 mod exports;
+#[path = "sla/rules.rs"]
+mod rules;
+
 #[path = "sla/statistics.rs"]
 mod statistics;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use events::identity::{Address, Invalid, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use serde::{Deserialize, Serialize};
-use sla::tally::WorkClass;
+use sla::tally::cell::WorkClass;
 use sla::window::Hour;
 
 /// The most rows a page holds; a larger limit is taken as this.

@@ -6,6 +6,7 @@ use events::identity::{Address, Digest, NodeId, PublisherKey};
 use events::refusal::Defect;
 use events::unit::UnixMillis;
 use sla::admit::Refused;
+use sla::context::Context;
 use sla::hour::fact::JobFact;
 use sla::hour::{EventSet, OpenJobs};
 use sla::scorecard::Scorecard;
@@ -84,6 +85,8 @@ pub struct TouchedHour {
 /// One revision of an hour with everything it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourRecord {
+    /// What it leans on beside its events; its scorecard names it by hash.
+    pub context: Context,
     /// The events it rests on.
     pub event_set: EventSet,
     /// The hour.
@@ -94,8 +97,6 @@ pub struct HourRecord {
     pub network: Network,
     /// The jobs open at its end.
     pub open: OpenJobs,
-    /// The jobs open at its start: the context that its scorecard names by hash.
-    pub open_before: OpenJobs,
     /// What was refused in it.
     pub refused: Refused,
     /// Which revision.

@@ -5,10 +5,12 @@ use events::identity::{Address, Digest, Model, Pipeline, PublisherKey, ServiceUr
 use events::refusal::Defect;
 use events::unit::{Ppm, UnixMillis};
 use sla::admit::Refused;
+use sla::context::Context;
 use sla::hour::fact::{JobFact, State};
 use sla::hour::{EventSet, OpenJobs};
 use sla::scorecard::{Grade, Scorecard, Scored};
-use sla::tally::{Tally, WorkClass};
+use sla::tally::Tally;
+use sla::tally::cell::WorkClass;
 use sla::window::Hour;
 
 /// One revision of an hour, in short.
@@ -42,14 +44,14 @@ pub struct WindowRow {
 /// A settled hour at one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourView {
+    /// What it leans on beside its events.
+    pub context: Context,
     /// The digest of the scorecard, checked against its bytes.
     pub digest: Digest,
     /// The events it rests on.
     pub event_set: EventSet,
     /// The jobs open at its end.
     pub open: OpenJobs,
-    /// The jobs open at its start.
-    pub open_before: OpenJobs,
     /// What was refused in it.
     pub refused: Refused,
     /// Which revision.

@@ -9,7 +9,7 @@ use events::identity::{Address, Digest, Model, Pipeline, ServiceUrl};
 use events::unit::Ppm;
 use serde::{Deserialize, Serialize};
 use sla::scorecard::{Grade, Indicator, Scored};
-use sla::tally::{Counts, Excuse, Obligation};
+use sla::tally::outcome::{Counts, Excuse, Obligation};
 use sla::window::{Hour, Window};
 use utoipa::IntoParams;
 use warehouse::page::{Page as Pages, Paged};

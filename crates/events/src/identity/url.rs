@@ -45,6 +45,12 @@ impl ServiceUrl {
         Ok(Self(text.into()))
     }
 
+    /// The host alone, an IPv6 one in its brackets.
+    pub fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(&*self.0, |(_, authority)| authority);
+        authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+    }
+
     /// Whether text is plainly in the one form already: scheme, a host of letters, digits, dots and hyphens, a port.
     ///
     /// What is not may still be: an IPv6 host, say. Only [`Self::normalise`] knows for sure.

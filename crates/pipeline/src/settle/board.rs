@@ -14,7 +14,7 @@ use sla::authority::Authority;
 use sla::hour::{OpenJobs, last_good_of};
 use sla::mapping::TieKey;
 use sla::opened::Opened;
-use sla::policy::IDLE_MAX;
+use sla::policy::observe::IDLE_MAX;
 use sla::probes::{CLOSES_AFTER, Trace};
 use sla::trust::TrustFile;
 use sla::window::Hour;

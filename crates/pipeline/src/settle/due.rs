@@ -8,7 +8,7 @@ use events::event::Network;
 use events::unit::UnixMillis;
 use sla::hour::{Settled, records_for, settle};
 use sla::opened::Opened;
-use sla::policy::IDLE_MAX;
+use sla::policy::observe::IDLE_MAX;
 use sla::window::Hour;
 
 use super::board::{Board, HourEnd, open_one, tie_days};

@@ -11,14 +11,16 @@ use events::identity::{JobId, PublisherKey};
 use events::unit::{Millis, UnixMillis};
 use sla::admit::{Admitted, admit};
 use sla::authority::Authority;
+use sla::context::Context;
 use sla::hour::{OpenJobs, is_near, read_jobs, settle};
 use sla::join::coverage::Coverage;
 use sla::mapping::{Mappings, TieKey, tie_key};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::probes::{Probes, Trace, trace};
-use sla::score::score_hour;
-use sla::window::Hour;
+use sla::register::Register;
+use sla::score::{Question, score_hour};
+use sla::window::{Hour, Window};
 use warehouse::Warehouse;
 use warehouse::record::BatchRow;
 
@@ -267,7 +269,11 @@ impl Live {
         (open.is_touched, open.scored_ms) = (false, now);
         let batches: Vec<&Opened> = open.batches.iter().map(Arc::as_ref).chain(tied).collect();
         let settled = settle(hour, &batches, &OpenJobs::new(), authority, &policy.observe);
-        let scorecard = score_hour(hour, &settled, &OpenJobs::new(), authority.trust(), policy);
+        let register = Register::default();
+        let context = Context::of(policy, OpenJobs::new(), &register);
+        let (trust, window) = (authority.trust(), Window::hour(hour));
+        let asked = Question { context: &context, policy, register: &register, trust, window };
+        let scorecard = score_hour(&settled, asked);
         warehouse.record_provisional(network, hour, &[], Some(&scorecard), now)?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use events::batch::Position;
 use events::event::Network;
 use events::unit::UnixMillis;
 use sla::mapping::REACH;
-use sla::policy::IDLE_MAX;
+use sla::policy::observe::IDLE_MAX;
 use sla::window::Hour;
 use warehouse::page::{Page, ROWS_MAX};
 use warehouse::record::{EpochRow, PublisherRow};

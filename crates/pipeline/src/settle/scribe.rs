@@ -8,9 +8,11 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use events::event::Network;
 use events::unit::UnixMillis;
+use sla::context::Context;
 use sla::hour::{OpenJobs, Settled};
-use sla::score::score_hour;
-use sla::window::Hour;
+use sla::register::Register;
+use sla::score::{Question, score_hour};
+use sla::window::{Hour, Window};
 use warehouse::Warehouse;
 use warehouse::record::{HourRecord, Touch, Touched};
 
@@ -57,7 +59,11 @@ pub(super) fn write(
         let hours = Touched::Known(hour.next()..=hour.next());
         warehouse.touch(&[Touch { at_once, hours, network }])?;
     }
-    let scorecard = score_hour(hour, &settled, &before, trust, &options.policy);
+    let register = Register::default();
+    let (policy, window) = (&options.policy, Window::hour(hour));
+    let context = Context::of(policy, before, &register);
+    let asked = Question { context: &context, policy, register: &register, trust, window };
+    let scorecard = score_hour(&settled, asked);
     let digest = scorecard.digest();
     let latest = warehouse.revisions(network, hour)?.pop();
     let is_empty = settled.event_set.count == 0 && latest.is_none();
@@ -67,12 +73,12 @@ pub(super) fn write(
     }
     let revision = latest.map_or(0, |latest| latest.revision + 1);
     warehouse.record_hour(&HourRecord {
+        context,
         event_set: settled.event_set,
         hour,
         jobs: settled.jobs,
         network,
         open: settled.open,
-        open_before: before,
         refused: settled.refused,
         revision,
         scorecard,

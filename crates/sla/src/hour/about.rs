@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use events::body::{Body, Orchestrator};
 use events::event::{Origin, Role, Workload};
-use events::identity::{Address, Model, NodeId, Pipeline, Region};
+use events::identity::{Address, GatewayName, Model, NodeId, Pipeline, Region};
 use events::unit::UnixMillis;
 
-use super::reading::Judged;
+use super::reading::Held;
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::story::{Side, known};
-use crate::tally::{Subject, WorkClass};
+use crate::tally::cell::{Subject, WorkClass};
 
 /// The pipeline of live video, where a session's words name none.
 const LIVE_VIDEO: &str = "live-video-to-video";
@@ -24,6 +24,8 @@ pub struct About {
     pub class: WorkClass,
     /// Whether an unsigned feed told it.
     pub collected: bool,
+    /// The gateway that an unsigned feed named.
+    pub gateway: Option<GatewayName>,
     /// The node that spoke for the orchestrator's side.
     node: Option<(Address, NodeId)>,
     /// Whether it was wanted or a test.
@@ -42,7 +44,7 @@ impl About {
         workload: Workload,
         episode: &Episode<'_>,
         origin: Origin,
-        judged: &[Judged<'_>],
+        held: &[Held<'_>],
     ) -> Self {
         let claims = &episode.claims;
         let requested =
@@ -60,7 +62,7 @@ impl About {
         };
         if class.model.is_none()
             && class.workload == Workload::LiveVideo
-            && let Some((pipeline, model)) = common_offer(judged, class.pipeline.as_ref())
+            && let Some((pipeline, model)) = common_offer(held, class.pipeline.as_ref())
         {
             class.pipeline = Some(pipeline.clone());
             class.model = Some(model.clone());
@@ -68,6 +70,7 @@ impl About {
         Self {
             class,
             collected: teller.is_some_and(|teller| teller.role == Role::Collector),
+            gateway: episode.told().find_map(|claim| claim.event.gateway.clone()),
             node: spoke,
             origin,
             region: known(claims, teller, |event| event.region.as_ref()).cloned(),
@@ -96,12 +99,12 @@ impl About {
 /// The one live model that everybody who had the session offered, as others than they themselves say. The first words
 /// of a session name no model, so one that dies early would else be missing where its model is judged.
 fn common_offer<'a>(
-    judged: &[Judged<'a>],
+    held: &[Held<'a>],
     pipeline: Option<&Pipeline>,
 ) -> Option<(&'a Pipeline, &'a Model)> {
-    let told = judged.iter().filter(|judged| !judged.tenure.self_told);
+    let told = held.iter().filter(|held| !held.tenure.self_told);
     let common = told
-        .filter_map(|judged| live_offers(judged.tie?, pipeline))
+        .filter_map(|held| live_offers(held.tie?, pipeline))
         .reduce(|common, offers| common.intersection(&offers).copied().collect())?;
     let mut common = common.into_iter();
     common.next().filter(|_| common.next().is_none())

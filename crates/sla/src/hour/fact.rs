@@ -11,8 +11,8 @@ use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::obligation::Owed;
 use crate::join::tenure::{How, Tenure};
-use crate::policy::Class;
-use crate::tally::WorkClass;
+use crate::policy::observe::Class;
+use crate::tally::cell::WorkClass;
 
 events::words! {
     /// How a job stands.

@@ -2,25 +2,30 @@
 //!
 //! Each job adds its own counts and nothing else, so that tallies of disjoint jobs add up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use events::batch::Position;
 use events::body::Body;
-use events::event::{Origin, Workload};
+use events::event::Origin;
 use events::identity::{Address, JobId};
 use events::unit::UnixMillis;
 
 use super::about::About;
+use super::blocks::Blocks;
+use super::compare::pairs;
 use super::fact::{JobFact, TenureFact, state};
+use super::machine::Machine;
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
-use crate::join::obligation::Owed;
+use crate::join::obligation::{Bench, Owed};
 use crate::join::story::is_telling;
 use crate::join::tenure::Tenure;
 use crate::mapping::{Mappings, Resolved};
-use crate::policy::{Class, Observe};
+use crate::policy::observe::Observe;
 use crate::probes::Probes;
-use crate::tally::{Cell, CellKey, DemandKey, Outcome, Tally, add};
+use crate::tally::cell::{Apart, CellKey};
+use crate::tally::outcome::Outcome;
+use crate::tally::{DemandKey, Tally};
 use crate::window::Hour;
 
 /// The jobs read so far and what they add up to.
@@ -45,16 +50,24 @@ pub struct Reading<'a, 'b> {
     pub weighed: Vec<bool>,
 }
 
-/// A tenure, who answers for it, and what it owes in the hour.
-pub struct Judged<'a> {
+/// A tenure and who answers for it.
+pub struct Held<'a> {
     /// Who answers for it.
     pub operator: Option<Address>,
-    /// What it owes.
-    pub owed: Vec<Owed>,
     /// The tenure.
     pub tenure: Tenure,
     /// The claim that told who answers for it, where one was needed.
     pub tie: Option<Admitted<'a>>,
+}
+
+/// A tenure and what it owes in the hour.
+pub struct Judged<'a> {
+    /// The tenure.
+    pub held: Held<'a>,
+    /// What it ran on.
+    pub machine: Machine,
+    /// What it owes.
+    pub owed: Vec<Owed>,
 }
 
 impl<'a, 'b> Reading<'a, 'b> {
@@ -96,16 +109,17 @@ impl<'a, 'b> Reading<'a, 'b> {
     pub fn take(
         &mut self,
         job_id: JobId,
-        workload: Workload,
-        class: &Class,
-        episode: &Episode<'a>,
+        about: About,
+        bench: &Bench<'_>,
         judged: Vec<Judged<'a>>,
     ) {
-        let about = About::of(workload, episode, self.origin(job_id, episode), &judged);
+        let (episode, class) = (bench.episode, bench.class);
         self.count_demand(&about, episode, &judged);
         let mut tenures = Vec::with_capacity(judged.len());
-        for Judged { operator, owed, tenure, .. } in judged {
-            self.count_tenure(&about, operator, &owed, &tenure);
+        for judged in judged {
+            self.count_tenure(&about, bench, &judged);
+            self.compare(episode, &judged);
+            let Judged { held: Held { operator, tenure, .. }, owed, .. } = judged;
             tenures.push(TenureFact::of(operator, owed, tenure));
         }
         let is_told = episode.told().any(is_telling);
@@ -133,7 +147,7 @@ impl<'a, 'b> Reading<'a, 'b> {
 
     /// Whether a telling is of a test: each teller's words are held against the commitment, so that nobody takes
     /// another's test away by claiming to have known of it.
-    fn origin(&self, job_id: JobId, episode: &Episode<'_>) -> Origin {
+    pub fn origin(&self, job_id: JobId, episode: &Episode<'_>) -> Origin {
         let told_ms = episode.told().next().map_or(episode.first_ms(), |claim| claim.counted_ms);
         if self.probes.has(job_id, told_ms) { Origin::Probe } else { Origin::Organic }
     }
@@ -157,7 +171,7 @@ impl<'a, 'b> Reading<'a, 'b> {
         let mut unserved =
             episode.told().filter(|claim| matches!(claim.event.body, Body::JobUnserved(_)));
         let was_unserved = unserved.next().is_some_and(|claim| self.hour.holds(claim.counted_ms));
-        let served = judged.iter().map(|judged| self.served_ms(episode, &judged.tenure)).sum();
+        let served = judged.iter().map(|judged| self.served_ms(episode, &judged.held.tenure)).sum();
         let key = DemandKey {
             class: about.class.clone(),
             gateway: first.event.gateway.clone(),
@@ -165,7 +179,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             region: about.region.clone(),
             reporter: first.event.reporter,
         };
-        let nobody_served = judged.iter().all(|judged| judged.tenure.output_ms.is_none());
+        let nobody_served = judged.iter().all(|judged| judged.held.tenure.output_ms.is_none());
         self.tally.demand.entry(key).or_default().add(
             u64::from(self.hour.holds(first.counted_ms)),
             served,
@@ -182,62 +196,50 @@ impl<'a, 'b> Reading<'a, 'b> {
         end_ms.since(tenure.start_ms.max(self.hour.start())).map_or(0, |span| span.0)
     }
 
-    fn count_tenure(
-        &mut self,
-        about: &About,
-        operator: Option<Address>,
-        owed: &[Owed],
-        tenure: &Tenure,
-    ) {
+    /// Counts what the teller and others say of one tenure, in the hour in which it was told.
+    fn compare(&mut self, episode: &Episode<'_>, judged: &Judged<'_>) {
+        let Some(compare) = &self.observe.compare else { return };
+        let tenure = &judged.held.tenure;
+        if tenure.self_told || !self.hour.holds(tenure.told_ms) {
+            return;
+        }
+        for (key, pair) in pairs(episode, judged, compare) {
+            self.tally.pairs.entry(key).or_default().merge(&pair);
+        }
+    }
+
+    fn count_tenure(&mut self, about: &About, bench: &Bench<'_>, judged: &Judged<'_>) {
+        let Held { operator, tenure, .. } = &judged.held;
         if tenure.self_told {
             return;
         }
-        let (hour, block_ms) = (self.hour, self.observe.block_ms.0.max(1));
-        let mut blocks = Blocks { block_ms, cells: BTreeMap::new() };
-        let reporters = about.sources(operator);
-        for one in owed {
+        let reporters = about.sources(*operator);
+        let mut blocks = Blocks::new(self.observe);
+        for one in &judged.owed {
             let cell = blocks.cell(one.due_ms);
             cell.obligations.entry(one.obligation).or_default().add(one.outcome);
-            if let (Outcome::Disputed, Some(orchestrator)) = (one.outcome, operator) {
+            if let (Outcome::Disputed, Some(orchestrator)) = (one.outcome, *operator) {
                 reporters.iter().for_each(|from| cell.contradict(*from, orchestrator, 1));
             }
         }
-        if hour.holds(tenure.told_ms) {
-            let cell = blocks.cell(tenure.told_ms);
-            add(&mut cell.tenures, 1);
-            let came_ms = tenure.first_output_ms;
-            let waited = came_ms.and_then(|came_ms| came_ms.since(tenure.start_ms));
-            waited.iter().for_each(|waited| cell.first_output_ms.add(waited.0));
-        }
-        for sample in tenure.samples.iter().filter(|sample| hour.holds(sample.at_ms)) {
-            if let Some(fps) = sample.fps_out {
-                blocks.cell(sample.at_ms).fps_out_milli.add(u64::from(fps.0));
-            }
-        }
+        blocks.measure(self.hour, bench, tenure);
+        let apart = |by: Apart| self.observe.apart.contains(&by);
+        let Machine { hardware, warm } = &judged.machine;
         let mut key = CellKey {
             block: 0,
             class: about.class.clone(),
             collected: about.collected,
+            gateway: about.gateway.clone().filter(|_| apart(Apart::Gateway)),
+            hardware: hardware.clone().filter(|_| apart(Apart::Hardware)),
             origin: about.origin,
             region: about.region.clone(),
             reporters,
-            subject: about.subject(operator, &tenure.orchestrator),
+            subject: about.subject(*operator, &tenure.orchestrator),
+            warm: warm.filter(|_| apart(Apart::Warm)),
         };
         for (block, cell) in blocks.cells {
             key.block = block;
             self.tally.cell(&key).merge(&cell);
         }
-    }
-}
-
-/// What one tenure adds, block by block.
-struct Blocks {
-    block_ms: u64,
-    cells: BTreeMap<u64, Cell>,
-}
-
-impl Blocks {
-    fn cell(&mut self, moment: UnixMillis) -> &mut Cell {
-        self.cells.entry(moment.0 / self.block_ms).or_default()
     }
 }

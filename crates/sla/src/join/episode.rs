@@ -9,7 +9,7 @@ use events::unit::{Millis, UnixMillis};
 use super::story::{Side, is_gateway_side};
 use super::tenure::agrees;
 use crate::admit::Admitted;
-use crate::policy::{Class, Observe};
+use crate::policy::observe::{Class, Observe};
 
 /// The claims of one piece of a job, in order.
 #[derive(Debug, Clone)]

@@ -5,13 +5,13 @@
 
 use events::body::{Body, Orchestrator, Reason};
 use events::identity::Address;
-use events::unit::{MilliFps, Millis, UnixMillis};
+use events::unit::{Millis, UnixMillis};
 
 use super::coverage::Coverage;
 use super::episode::Episode;
-use super::tenure::{End, How, Sample, Tenure, agrees};
-use crate::policy::{Class, Observe};
-use crate::tally::{Excuse, Obligation, Outcome};
+use super::tenure::{End, How, Tenure, agrees};
+use crate::policy::observe::{Class, Observe};
+use crate::tally::outcome::{Excuse, Obligation, Outcome};
 use crate::window::Hour;
 
 /// One obligation with its due time and outcome.
@@ -50,35 +50,22 @@ impl Bench<'_> {
         }
         let mut owed = Vec::new();
         if tenure.start_seen {
-            owed.extend(self.class.start_patience_ms.map(|patience| {
-                self.output(tenure, Obligation::Start, patience, tenure.first_output_ms)
-            }));
-            let whole = if self.class.start_patience_ms.is_some() {
-                tenure.output_ms
-            } else {
-                self.answer_ms(tenure)
-            };
-            owed.push(self.output(
-                tenure,
-                Obligation::Output,
-                self.class.output_patience_ms,
-                whole,
-            ));
-            owed.extend(self.latency(tenure));
+            self.beginning(tenure, &mut owed);
         }
-        if self.class.start_patience_ms.is_some() {
-            owed.extend(self.ending(tenure));
-            owed.extend(self.quality(tenure));
+        if self.is_session() {
+            self.ending(tenure, &mut owed);
+            self.hourly(tenure, &mut owed);
+        } else {
+            owed.extend(self.throughput(tenure));
         }
         // What is not due yet may still come; only what already came is told of before its time.
         owed.retain(|owed| {
-            let has_come = owed.outcome == Outcome::Good && owed.obligation != Obligation::Quality;
+            let has_come = owed.outcome == Outcome::Good && !is_hourly(owed.obligation);
             let is_known = owed.due_ms < self.horizon || has_come;
             self.hour.holds(owed.due_ms) && is_known
         });
         for one in &mut owed {
-            let is_output = !matches!(one.obligation, Obligation::Ending | Obligation::Quality);
-            if is_output
+            if is_output(one.obligation)
                 && one.outcome == Outcome::Bad
                 && self.operator_claims_output(tenure, operator, one.due_ms)
             {
@@ -88,8 +75,32 @@ impl Bench<'_> {
         owed
     }
 
+    /// Whether the work is a session with a first sign of life, as against one answer.
+    fn is_session(&self) -> bool {
+        self.class.start_patience_ms.is_some()
+    }
+
+    /// What is owed from the beginning on.
+    fn beginning(&self, tenure: &Tenure, owed: &mut Vec<Owed>) {
+        let first_ms = tenure.first_output_ms;
+        owed.extend(
+            self.class
+                .start_patience_ms
+                .map(|patience| self.output(tenure, Obligation::Start, patience, first_ms)),
+        );
+        let whole_ms = if self.is_session() { tenure.output_ms } else { self.answer_ms(tenure) };
+        let patience = self.class.output_patience_ms;
+        owed.push(self.output(tenure, Obligation::Output, patience, whole_ms));
+        owed.extend(self.latency(tenure));
+        owed.extend(
+            self.class
+                .end_to_end_objective_ms
+                .map(|objective| self.output(tenure, Obligation::EndToEnd, objective, whole_ms)),
+        );
+    }
+
     /// The end of the tenure: what was said, or the moment its silence became an end.
-    fn end(&self, tenure: &Tenure) -> Option<End> {
+    pub(super) fn end(&self, tenure: &Tenure) -> Option<End> {
         let silent = || self.episode.fell_silent_ms(self.class, self.horizon);
         tenure.end.or_else(|| silent().map(|at_ms| End { at_ms, how: How::Silent }))
     }
@@ -128,7 +139,7 @@ impl Bench<'_> {
         }
     }
 
-    fn silence(&self, tenure: &Tenure, until_ms: UnixMillis) -> Outcome {
+    pub(super) fn silence(&self, tenure: &Tenure, until_ms: UnixMillis) -> Outcome {
         let from = tenure.start_ms.max(self.hour.start());
         let until = until_ms.plus(self.observe.grace_ms);
         if self.coverage.passes(tenure.told, from, until) { Outcome::Bad } else { Outcome::Missing }
@@ -189,56 +200,61 @@ impl Bench<'_> {
         if reason == Reason::Capacity && !declines { Outcome::Bad } else { charge(reason) }
     }
 
-    /// How the tenure ended.
-    fn ending(&self, tenure: &Tenure) -> Option<Owed> {
-        let end = self.end(tenure)?;
-        let outcome = match end.how {
-            How::Completed(_) => Outcome::Good,
-            How::Failed(reason) | How::Swapped(reason) => self.charge(tenure, reason),
-            How::Silent => Outcome::Excused(Excuse::EndUnknown),
+    /// How the tenure ended. Where swaps are judged apart, who was left answers for that and for no ending.
+    fn ending(&self, tenure: &Tenure, owed: &mut Vec<Owed>) {
+        let Some(end) = self.end(tenure) else { return };
+        let mut owe = |obligation, outcome| {
+            owed.push(Owed { due_ms: end.at_ms, obligation, outcome });
         };
-        Some(Owed { due_ms: end.at_ms, obligation: Obligation::Ending, outcome })
-    }
-
-    /// The frames of the hour: good if at least half of the statuses reach the objective.
-    fn quality(&self, tenure: &Tenure) -> Option<Owed> {
-        let after = self.class.quality_after_ms?;
-        let from_ms = tenure.start_ms.max(self.hour.start());
-        let last_ms = self.hour.end().minus(Millis(1));
-        // Nobody owes frames for the time in which nobody spoke: a session that fell silent lived to its last word.
-        let lived_ms = self.end(tenure).map_or(last_ms, |end| match end.how {
-            How::Silent => self.episode.told_ms(),
-            _ => end.at_ms,
-        });
-        let due_ms = lived_ms.min(last_ms);
-        if due_ms.since(from_ms)? < after {
-            return None;
+        match end.how {
+            How::Completed(_) => {
+                if self.class.swaps_apart {
+                    owe(Obligation::Stay, Outcome::Good);
+                }
+                owe(Obligation::Ending, Outcome::Good);
+            }
+            How::Failed(reason) => owe(Obligation::Ending, self.charge(tenure, reason)),
+            How::Swapped(reason) => {
+                let is_apart = self.class.swaps_apart;
+                let obligation = if is_apart { Obligation::Stay } else { Obligation::Ending };
+                owe(obligation, self.charge(tenure, reason));
+            }
+            How::Silent => owe(Obligation::Ending, Outcome::Excused(Excuse::EndUnknown)),
         }
-        let heard = |sample: &&Sample| from_ms <= sample.at_ms && sample.at_ms <= due_ms;
-        let samples = || tenure.samples.iter().filter(heard);
-        let verdicts =
-            samples().filter_map(|sample| self.reaches(sample.fps_in?.0, sample.fps_out?.0));
-        let (good, all) = verdicts
-            .fold((0u64, 0u64), |(good, all), reached| (good + u64::from(reached), all + 1));
-        let outcome = if all > 0 {
-            if 2 * good >= all { Outcome::Good } else { Outcome::Bad }
-        } else if samples().any(|sample| sample.fps_in == Some(MilliFps(0))) {
-            Outcome::Excused(Excuse::InputFailed)
-        } else if samples().next().is_some() {
-            Outcome::Missing
-        } else {
-            self.silence(tenure, due_ms)
-        };
-        Some(Owed { due_ms, obligation: Obligation::Quality, outcome })
     }
 
-    /// Whether frames out reach their share of what was possible; unknown while nothing comes in.
-    fn reaches(&self, fps_in: u32, fps_out: u32) -> Option<bool> {
-        let share = self.class.fps_share_ppm?;
-        let possible = fps_in.min(self.class.fps_target_milli.map_or(u32::MAX, |target| target.0));
-        let needed = u64::from(possible) * u64::from(share.0);
-        (fps_in > 0).then_some(u64::from(fps_out) * 1_000_000 >= needed)
+    /// The tokens of an answer, where it told of them.
+    fn throughput(&self, tenure: &Tenure) -> Option<Owed> {
+        let least = self.class.throughput_min_milli?;
+        let end = tenure.end.filter(|end| end.how == How::Completed(None))?;
+        let rate = tokens_per_second_milli(tenure)?;
+        let outcome = if rate >= least { Outcome::Good } else { Outcome::Bad };
+        let due_ms = end.at_ms.max(tenure.told_ms);
+        Some(Owed { due_ms, obligation: Obligation::Throughput, outcome })
     }
+}
+
+/// Whether an obligation is owed once an hour, and known only when the hour or the tenure is over.
+pub fn is_hourly(obligation: Obligation) -> bool {
+    matches!(obligation, Obligation::Quality | Obligation::Jitter | Obligation::Status)
+}
+
+/// Whether an obligation is met by output, which the operator itself may claim.
+fn is_output(obligation: Obligation) -> bool {
+    use Obligation::{EndToEnd, Latency, Output, Start};
+    matches!(obligation, Start | Output | Latency | EndToEnd)
+}
+
+/// Thousandths of tokens per second of an answer, rounded down: as told, else by the time from its first token, or from
+/// its beginning, to its end.
+pub fn tokens_per_second_milli(tenure: &Tenure) -> Option<u64> {
+    let tokens = tenure.tokens?;
+    tokens.rate_milli.or_else(|| {
+        let from_ms = tokens.ttft_ms.map_or(tenure.start_ms, |ttft| tenure.start_ms.plus(ttft));
+        let took = tenure.end?.at_ms.since(from_ms).filter(|took| took.0 > 0)?;
+        let rate = u128::from(tokens.completion?) * 1_000_000 / u128::from(took.0);
+        u64::try_from(rate).ok()
+    })
 }
 
 /// Whose output the words tell of, if they tell of any.

@@ -4,7 +4,8 @@
 //! one that takes over starts its own. Words about an orchestrator that was just left open no new tenure.
 
 use events::batch::Position;
-use events::body::job::{Completed, SegmentAttempted};
+use events::body::job::{Completed, SegmentAttempted, Tokens};
+use events::body::stream::{State, Status};
 use events::body::{Body, Orchestrator, Reason, Witness};
 use events::event::Workload;
 use events::unit::{MilliFps, Millis, UnixMillis};
@@ -43,6 +44,17 @@ pub struct Sample {
     pub fps_in: Option<MilliFps>,
     /// Frames out.
     pub fps_out: Option<MilliFps>,
+    /// Whether it tells of an error.
+    pub is_error: bool,
+}
+
+impl Sample {
+    /// What a status says at a moment.
+    pub fn of(at_ms: UnixMillis, said: &Status) -> Self {
+        let is_error =
+            said.error.is_some() || matches!(said.state, Some(State::Error | State::Offline));
+        Self { at_ms, fps_in: said.fps_in, fps_out: said.fps_out, is_error }
+    }
 }
 
 /// One orchestrator's time with a job.
@@ -70,6 +82,8 @@ pub struct Tenure {
     pub told: Position,
     /// When that claim counts; later than the start where an answer told how long it took.
     pub told_ms: UnixMillis,
+    /// What an answer said of its tokens.
+    pub tokens: Option<Tokens>,
 }
 
 /// Whether two sightings are of one orchestrator: by URL where both have one, else by address; unknown where they
@@ -142,7 +156,7 @@ impl Story {
             }
             Body::StreamStatus(said) => {
                 if let Some(tenure) = self.on(claim, &said.orchestrator, false) {
-                    tenure.saw_status(Sample { at_ms, fps_in: said.fps_in, fps_out: said.fps_out });
+                    tenure.saw_status(Sample::of(at_ms, said));
                 }
             }
             Body::JobSwapped(said) => self.swap(claim, &said.orchestrator, said.reason),
@@ -210,6 +224,7 @@ impl Story {
             self_told: false,
             told: claim.position,
             told_ms: claim.counted_ms,
+            tokens: None,
         });
     }
 
@@ -295,6 +310,7 @@ impl Story {
             let first_ms = first_token.map_or(at_ms, |ttft| tenure.start_ms.plus(ttft));
             tenure.saw_first_output(first_ms.min(at_ms));
             tenure.saw_output(at_ms);
+            tenure.tokens = said.tokens;
         }
         self.is_over = true;
     }

@@ -4,6 +4,9 @@
 //! Failures are counted in blocks of time. Were they independent, their number in a block would vary as the block's
 //! size lets it; what it varies more divides the evidence.
 
+use std::cmp::Ordering;
+
+use events::unit::{MAX_JSON_INTEGER, Ppm};
 use num_bigint::BigUint;
 
 /// What was seen in one block of time.
@@ -55,21 +58,26 @@ impl Effect {
         if above <= below { Self::none() } else { Self { above, below } }
     }
 
-    /// `count` divided by it, rounded down.
-    pub fn divide_floor(&self, count: u64) -> u64 {
-        let divided = &self.below * count / &self.above;
+    /// `share` of `count`, divided by it, rounded down once.
+    pub fn share_floor(&self, count: u64, share: Ppm) -> u64 {
+        let whole = BigUint::from(1_000_000u32);
+        let divided = &self.below * count * share.0 / (&self.above * whole);
         u64::try_from(divided).unwrap_or(count)
     }
 
-    /// `count` divided by it, rounded up.
-    pub fn divide_ceil(&self, count: u64) -> u64 {
-        let divided = (&self.below * count + &self.above - 1u8) / &self.above;
-        u64::try_from(divided).unwrap_or(count)
+    /// In parts per million, rounded up, as far as canonical JSON can carry it.
+    pub fn ppm_ceil(&self) -> u64 {
+        let divided = (&self.above * 1_000_000u32 + &self.below - 1u8) / &self.below;
+        u64::try_from(divided).unwrap_or(MAX_JSON_INTEGER).min(MAX_JSON_INTEGER)
+    }
+
+    /// Which is larger.
+    pub fn compare(&self, other: &Self) -> Ordering {
+        (&self.above * &other.below).cmp(&(&other.above * &self.below))
     }
 
     /// The larger of two.
     pub fn max(self, other: Self) -> Self {
-        let is_larger = &self.above * &other.below >= &other.above * &self.below;
-        if is_larger { self } else { other }
+        if self.compare(&other).is_ge() { self } else { other }
     }
 }

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use events::batch::Batch;
 use sla::hour::{OpenJobs, Settled};
 use sla::opened::Opened;
-use sla::policy::{DEFAULT, Policy};
+use sla::policy::Policy;
 use sla::scorecard::Scorecard;
 use sla::window::Hour;
 
+use crate::policies::changed;
 use crate::settling::Question;
 use script::{Play, Script};
 
@@ -39,14 +40,9 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// The text of a case's policy.
-fn policy_text(script: &Script) -> String {
-    match script.obligations_min {
-        None => DEFAULT.to_owned(),
-        Some(least) => {
-            DEFAULT.replace("obligations_min = 20", &format!("obligations_min = {least}"))
-        }
-    }
+fn policy(script: &Script) -> Policy {
+    let constants = script.constants.iter().map(|(name, value)| (name.as_str(), *value));
+    changed(script.policy.as_deref().unwrap_or("reliability-1"), constants)
 }
 
 /// Every hour of every case, with what it is settled from and under which name.
@@ -57,14 +53,13 @@ pub fn each_hour(
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         let script = Script::read(&case);
         let Play { batches, sent, trust } = Play::of(&script, &case);
-        let text = policy_text(&script);
-        let policy = Policy::parse(&text).unwrap();
+        let policy = policy(&script);
         let batches: Vec<&Opened> = batches.iter().collect();
         let mut open = OpenJobs::new();
         for hour in script.hours {
             let question = Question { hour, open: &open, policy: &policy, trust: &trust };
             let settled = question.settle(&batches);
-            look(&name, &question, &settled, &text, (&sent, &batches));
+            look(&name, &question, &settled, &policy.text, (&sent, &batches));
             open = settled.open;
         }
     }

@@ -4,7 +4,7 @@ use events::unit::{HOUR_MS, MAX_JSON_INTEGER, Millis, UnixMillis};
 use proptest::prelude::*;
 use sla::histogram::{Histogram, bucket, bucket_floor};
 use sla::opened::counted_ms;
-use sla::tally::{Counts, Outcome};
+use sla::tally::outcome::{Counts, Outcome};
 use sla::window::{Hour, Span, Window};
 
 fn extreme() -> impl Strategy<Value = u64> {

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use events::batch::Position;
 use events::identity::Digest;
 use sla::authority::Authority;
+use sla::context::Context;
 use sla::hour::{OpenJobs, Settled, last_good_of, records_for, settle};
 use sla::opened::{Opened, RECORD_KINDS};
 use sla::policy::Policy;
+use sla::register::Register;
 use sla::score::score_hour;
 use sla::scorecard::{Scorecard, canonical_bytes};
 use sla::trust::TrustFile;
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 
 /// An hour with all that it is settled from.
 #[derive(Clone, Copy)]
@@ -30,8 +32,14 @@ impl Question<'_> {
         settle(self.hour, batches, self.open, &authority, &self.policy.observe)
     }
 
+    /// The scorecard, where nothing is known of anybody from before.
     pub fn score(&self, settled: &Settled) -> Scorecard {
-        score_hour(self.hour, settled, self.open, self.trust, self.policy)
+        let register = Register::default();
+        let context = Context::of(self.policy, self.open.clone(), &register);
+        let (policy, trust, window) = (self.policy, self.trust, Window::hour(self.hour));
+        let asked =
+            sla::score::Question { context: &context, policy, register: &register, trust, window };
+        score_hour(settled, asked)
     }
 
     /// The bytes of everything that is compared between two instances.

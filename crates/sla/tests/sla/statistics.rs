@@ -111,8 +111,9 @@ proptest! {
         blocks.reverse();
         prop_assert_eq!(&effect, &of(&blocks));
         prop_assert!(effect.above >= effect.below);
-        prop_assert!(effect.divide_floor(count) <= effect.divide_ceil(count));
-        prop_assert!(effect.divide_ceil(count) <= count);
+        prop_assert!(effect.share_floor(count, Ppm(WHOLE)) <= count);
+        prop_assert!(effect.share_floor(count, Ppm(400_000)) <= count * 2 / 5);
+        prop_assert!(effect.ppm_ceil() >= u64::from(WHOLE));
     }
 }
 
@@ -137,5 +138,5 @@ fn a_burst_counts_less_than_scattered_failures() {
     burst.extend(vec![Block { failures: 10, good: 0 }; 2]);
     let effect = Effect::of(burst);
     // Two blocks of twenty failed whole: as good as twenty observations, not two hundred.
-    assert_eq!((effect.divide_floor(200), effect.divide_ceil(20)), (20, 2));
+    assert_eq!((effect.share_floor(200, Ppm(WHOLE)), effect.ppm_ceil()), (20, 10_000_000));
 }

@@ -51,6 +51,8 @@ pub struct World {
     pub batches: Vec<Opened>,
     pub chance: Chance,
     pub people: Vec<Person>,
+    /// What it was made from.
+    pub seed: u64,
     /// The batches as they were sent.
     pub sent: Vec<Batch>,
     pub trust: TrustFile,
@@ -115,7 +117,8 @@ impl World {
         let said = spoil(&mut chance, said, knobs.faults);
         let sent = seal(&mut chance, &people, said, knobs.faults);
         let trust = trust(people.iter().take(STRANGER));
-        Self { batches: sent.iter().map(Opened::of).collect(), chance, people, sent, trust }
+        let seed = knobs.seed;
+        Self { batches: sent.iter().map(Opened::of).collect(), chance, people, seed, sent, trust }
     }
 
     /// The same words, sealed at the same times, each in a batch of its own.

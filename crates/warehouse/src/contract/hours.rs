@@ -29,7 +29,7 @@ pub(super) fn expect_record(home: &(impl Reader + ?Sized), record: &HourRecord) 
     assert_eq!(view.digest, record.scorecard.digest());
     assert_eq!(view.event_set, record.event_set);
     assert_eq!(view.open, record.open);
-    assert_eq!(view.open_before, record.open_before);
+    assert_eq!(view.context, record.context);
     assert_eq!(view.refused, record.refused);
     assert_eq!(view.revision, record.revision);
     assert_eq!(view.settled_ms, record.settled_ms);

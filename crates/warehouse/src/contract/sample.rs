@@ -1,6 +1,6 @@
 //! Records to try a home with: alike each time they are made, different for each number they are made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use events::batch::Position;
@@ -9,14 +9,16 @@ use events::event::{Network, Origin, Role, Workload};
 use events::identity::{Address, Digest, JobId, PublisherKey, ServiceUrl};
 use events::refusal::Defect;
 use events::unit::{MilliFps, Millis, Ppm, UnixMillis};
+use sla::context::{Context, Standing};
 use sla::hour::fact::{JobFact, State, TenureFact};
 use sla::hour::{EventSet, OpenJobs};
 use sla::join::obligation::Owed;
-use sla::scorecard::{Basis, FORMAT, Grade, Indicator, PolicyName, Scorecard, Scored, digest_of};
-use sla::tally::{
-    Cell, CellKey, Counts, Demand, DemandKey, Excuse, Obligation, Outcome, Subject, Tally,
-    WorkClass,
-};
+use sla::scorecard::{Basis, Excluded, FORMAT, Grade, Indicator, PolicyName, Scorecard, Scored};
+use sla::tally::cell::{Cell, CellKey, Measure, Subject, WorkClass};
+use sla::tally::link::{Link, Tie};
+use sla::tally::outcome::{Counts, Excuse, Obligation, Outcome};
+use sla::tally::pair::{Pair, PairKey};
+use sla::tally::{Demand, DemandKey, Tally};
 use sla::window::{Hour, Window};
 
 use crate::record::{BatchRow, Head, HourRecord, PublisherRow};
@@ -154,6 +156,8 @@ pub fn tally(number: u64) -> Tally {
         block: HOUR.0 * 6,
         class: class(number),
         collected: false,
+        gateway: None,
+        hardware: Some("RTX 4090".parse().unwrap()),
         origin: Origin::Organic,
         region: Some("eu-west".parse().unwrap()),
         reporters: vec![reporter(0), reporter(1)],
@@ -162,11 +166,12 @@ pub fn tally(number: u64) -> Tally {
             url: Some(url(number)),
             ..Subject::default()
         },
+        warm: Some(true),
     };
     let counts = Counts { good: number, bad: 1, ..Counts::default() };
     let mut cell = Cell { tenures: number, ..Cell::default() };
     cell.obligations.insert(Obligation::Start, counts);
-    cell.first_output_ms.add(number);
+    cell.measure(Measure::FirstOutputMs, number, &BTreeSet::from([Measure::FirstOutputMs]));
     cell.contradict(reporter(0), operator(number), 2);
     let demand_key = DemandKey {
         class: class(number),
@@ -175,9 +180,14 @@ pub fn tally(number: u64) -> Tally {
         region: None,
         reporter: reporter(0),
     };
+    let link =
+        Link { of: reporter(0), teller: reporter(0), tie: Tie::Payer, to: reporter(1).to_string() };
+    let pair = PairKey { other: operator(number), teller: reporter(0) };
     Tally {
         cells: BTreeMap::from([(key, cell)]),
         demand: BTreeMap::from([(demand_key, Demand { jobs: number, served_ms: 1, unserved: 0 })]),
+        links: BTreeMap::from([(link, 2)]),
+        pairs: BTreeMap::from([(pair, Pair { both: 2, ..Pair::default() })]),
     }
 }
 
@@ -186,6 +196,8 @@ pub fn scored(number: u64, class: Option<WorkClass>) -> Scored {
     let is_known = number.is_multiple_of(2);
     Scored {
         class,
+        components: Vec::new(),
+        excluded: Excluded { young: number, ..Excluded::default() },
         grade: if is_known { Grade::B } else { Grade::Insufficient },
         indicators: vec![Indicator {
             counts: Counts { good: 9, bad: 1, ..Counts::default() },
@@ -198,7 +210,9 @@ pub fn scored(number: u64, class: Option<WorkClass>) -> Scored {
         signer: None,
         sources: vec![reporter(0)],
         tenures: number,
+        upper: is_known.then_some(Ppm(950_000)),
         urls: vec![url(number)],
+        workloads: Vec::new(),
     }
 }
 
@@ -215,15 +229,26 @@ pub fn scorecard(network: Network, hour: Hour, number: u64) -> Scorecard {
         .flat_map(|operator| classes.iter().map(move |class| scored(operator, class.clone())));
     Scorecard {
         basis: Basis::Events(event_set(number)),
-        context: digest_of(&open(hour.start(), number)),
+        agreements: Vec::new(),
+        clusters: Vec::new(),
+        context: context(hour, number).digest(),
         format: FORMAT.to_owned(),
         network,
         policy: PolicyName { hash: Digest::of(&[b"policy"]), id: "sample-1".to_owned() },
         results: results.collect(),
-        standing: Digest::of(&[b"standing"]),
+        standing: Some(Digest::of(&[b"standing"])),
         trust: Digest::of(&[b"trust"]),
         window: Window::hour(hour),
     }
+}
+
+/// The context of an hour: with a register in every other one.
+fn context(hour: Hour, number: u64) -> Context {
+    let open = open(hour.start(), number);
+    if number.is_multiple_of(2) {
+        return Context::Open(open);
+    }
+    Context::Standing(Standing { open, register: Digest::of(&[b"register"]) })
 }
 
 fn open(since_ms: UnixMillis, number: u64) -> OpenJobs {
@@ -233,12 +258,12 @@ fn open(since_ms: UnixMillis, number: u64) -> OpenJobs {
 /// A revision of an hour with `jobs` jobs; everything in it depends on how many.
 pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRecord {
     HourRecord {
+        context: context(hour, jobs),
         event_set: event_set(jobs),
         hour,
         jobs: facts(hour, 0..jobs),
         network,
         open: open(hour.end(), jobs + 1),
-        open_before: open(hour.start(), jobs),
         refused: BTreeMap::from([
             ((key(0), Defect::EventDuplicate), jobs),
             ((key(1), Defect::SignerUnknown), 1),

@@ -8,7 +8,7 @@ use events::refusal::Defect;
 use events::unit::UnixMillis;
 use rusqlite::ErrorCode;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use sla::tally::WorkClass;
+use sla::tally::cell::WorkClass;
 use sla::window::Hour;
 
 use crate::Error;

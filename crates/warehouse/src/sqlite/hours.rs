@@ -167,7 +167,7 @@ fn insert_revision(
                 pack_bytes(RECORD, scorecard)?,
                 pack_bytes(RECORD, &tally)?,
                 pack(RECORD, &record.open)?,
-                pack(RECORD, &record.open_before)?,
+                pack(RECORD, &record.context)?,
                 pack(RECORD, &refused_rows(&record.refused))?,
                 pack(RECORD, &record.used)?,
             ],
@@ -275,7 +275,7 @@ pub fn hour_record(
             },
         )
         .map_err(sql(READ))?;
-    let [scorecard, tally, open, open_before, refused, used] = packed;
+    let [scorecard, tally, open, context, refused, used] = packed;
     let scorecard_bytes = unpack_bytes(READ, &scorecard)?;
     if Digest::of(&[&scorecard_bytes]) != row.digest {
         let what = format!(
@@ -285,10 +285,10 @@ pub fn hour_record(
         return Err(Error::Corrupt { action: READ, what });
     }
     Ok(Some(HourView {
+        context: unpack(READ, &context)?,
         digest: row.digest,
         event_set: row.event_set,
         open: unpack(READ, &open)?,
-        open_before: unpack(READ, &open_before)?,
         refused: read_refused(unpack(READ, &refused)?)?,
         revision: row.revision,
         revisions,

@@ -8,7 +8,7 @@ use events::event::Network;
 use events::identity::{Address, JobId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use sla::hour::fact::JobFact;
-use sla::tally::WorkClass;
+use sla::tally::cell::WorkClass;
 use sla::window::Hour;
 
 use crate::Error;

@@ -7,7 +7,7 @@ use events::identity::ServiceUrl;
 use events::unit::UnixMillis;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use sla::hour::fact::{JobFact, TenureFact};
-use sla::tally::WorkClass;
+use sla::tally::cell::WorkClass;
 use sla::window::Hour;
 
 use crate::Error;

@@ -7,7 +7,7 @@ use events::unit::{MilliFps, UnixMillis};
 use serde::Serialize;
 use sla::hour::fact::{State, TenureFact};
 use sla::join::obligation::Owed;
-use sla::tally::{Excuse, Obligation, Outcome};
+use sla::tally::outcome::{Excuse, Obligation, Outcome};
 use sla::window::Hour;
 use warehouse::view::JobRow;
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sla::hour::fact::{JobFact, TenureFact};
 use sla::join::obligation::Owed;
 use sla::scorecard::{Grade, Scored};
-use sla::tally::Outcome;
+use sla::tally::outcome::Outcome;
 use sla::window::Hour;
 
 use super::Played;

@@ -26,13 +26,16 @@ use crate::cast::{Chains, LASTS, NETWORK, Person, encode, listed, roster, trust}
 #[serde(deny_unknown_fields)]
 pub struct Script {
     pub cast: BTreeMap<String, Actor>,
+    /// In place of the policy's own, where a few obligations are to be enough for a score.
+    #[serde(default)]
+    pub constants: BTreeMap<String, u64>,
     pub expect: Expected,
     /// The hours that are settled, one after the other; the scorecard is the last one's.
     pub hours: Vec<Hour>,
     #[serde(default)]
     pub jobs: BTreeMap<String, Work>,
-    /// In place of the policy's own, where a few obligations are to be enough for a score.
-    pub obligations_min: Option<u64>,
+    /// The policy; `reliability-1` where none is named.
+    pub policy: Option<String>,
     #[expect(dead_code, reason = "for the reader")]
     title: String,
     #[expect(dead_code, reason = "for the reader")]
