@@ -65,6 +65,7 @@ impl Clusters {
     pub fn of(register: &Register, trust: &TrustFile, rule: &Evidence) -> Self {
         let mut edges = payers(register);
         edges.extend(hosts(register, trust, rule));
+        edges.sort_unstable();
         let mut union = Union::default();
         for edge in edges.iter().filter(|edge| edge.counts) {
             union.join(edge.of.to_string(), edge.end());

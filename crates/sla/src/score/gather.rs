@@ -157,7 +157,7 @@ impl<'a> Gathered<'a> {
         for (key, pair) in &tally.pairs {
             self.pairs.entry(*key).or_default().merge(pair);
         }
-        for (key, cell) in &tally.cells {
+        for (key, cell) in tally.cells.iter().filter(|(_, cell)| cell.counts()) {
             let who = Who { operator: key.subject.operator, signer: key.subject.signer };
             self.show(who, key, cell);
             let parts = self.parts(key, cell);

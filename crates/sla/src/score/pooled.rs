@@ -18,7 +18,7 @@ pub struct Pool(BTreeMap<(Who, Option<WorkClass>), Gathered>);
 impl Pool {
     /// Takes the counts of an hour.
     pub fn add(&mut self, tally: &Tally) {
-        for (key, cell) in &tally.cells {
+        for (key, cell) in tally.cells.iter().filter(|(_, cell)| cell.counts()) {
             let who = Who { operator: key.subject.operator, signer: key.subject.signer };
             for class in [None, Some(key.class.clone())] {
                 self.0.entry((who, class)).or_default().add(key, cell);
