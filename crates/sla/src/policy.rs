@@ -9,6 +9,7 @@ use events::identity::Digest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::score::{leaderboard, quality};
 use crate::trust::Unusable;
 use observe::Observe;
 use rule::{Evidence, Method, Pooled, Rule};
@@ -19,6 +20,8 @@ pub const DEFAULT: &str = include_str!("../../../policies/evidence-1.toml");
 /// Every policy that comes with the software: its id and its file. An id once used here means this file for ever.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("evidence-1", DEFAULT),
+    ("leaderboard", include_str!("../../../policies/leaderboard.toml")),
+    ("naap-quality-benchmark-v1", include_str!("../../../policies/naap-quality-benchmark-v1.toml")),
     ("reliability-1", include_str!("../../../policies/reliability-1.toml")),
 ];
 
@@ -98,7 +101,13 @@ impl Policy {
         let outline: Outline = read(text)?;
         let policy = match outline.score.map_or(Method::Pooled, |score| score.method) {
             Method::Evidence => Self::of(read::<File<Evidence>>(text)?, text, Rule::Evidence),
+            Method::Leaderboard => {
+                Self::of(read::<File<leaderboard::Constants>>(text)?, text, Rule::Leaderboard)
+            }
             Method::Pooled => Self::of(read::<File<Pooled>>(text)?, text, Rule::Pooled),
+            Method::QualityBenchmark => {
+                Self::of(read::<File<quality::Constants>>(text)?, text, Rule::Quality)
+            }
         };
         policy.check().map_err(|wrong| wrong.told_in(text))?;
         Ok(policy)

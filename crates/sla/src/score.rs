@@ -2,18 +2,25 @@
 //!
 //! [`pooled`] takes the share of everything. [`evidence`] takes what independent sources prove: [`gather`] makes rows of
 //! tallies and [`pile`]s of rows, [`cluster`] says who is one party, [`outage`] what was nobody's fault, [`source`] what
-//! the sources prove with [`bound`] and [`effect`], and [`compose`] makes one number of several. [`agreement`] says how far reporters agree.
+//! the sources prove with [`bound`] and [`effect`], and [`compose`] makes one number of several. [`agreement`] says how
+//! far reporters agree. [`comparison`] reproduces what other systems say, by [`quality`] and [`leaderboard`], which
+//! reckon with an exact [`fraction`] and a [`fixed`] exponential.
 
 pub mod agreement;
 pub mod bound;
 pub mod cluster;
+pub mod comparison;
 pub mod compose;
 pub mod effect;
 pub mod evidence;
+pub mod fixed;
+pub mod fraction;
 pub mod gather;
+pub mod leaderboard;
 pub mod outage;
 pub mod pile;
 pub mod pooled;
+pub mod quality;
 pub mod source;
 
 use events::event::Network;
@@ -30,6 +37,7 @@ use crate::trust::TrustFile;
 use crate::window::{Hour, Window};
 use agreement::agreements;
 use cluster::Clusters;
+use comparison::{Contest, Hours};
 use evidence::Judge;
 use gather::Gathered;
 use pooled::Pool;
@@ -64,7 +72,9 @@ pub struct Scoring<'a> {
 
 enum Counted<'a> {
     Evidence(Box<Gathered<'a>>),
+    Leaderboard(Contest),
     Pooled(Pool),
+    Quality(Hours),
 }
 
 impl<'a> Scoring<'a> {
@@ -74,7 +84,9 @@ impl<'a> Scoring<'a> {
             Rule::Evidence(rule) => {
                 Counted::Evidence(Box::new(Gathered::new(asked.register.clone(), rule)))
             }
+            Rule::Leaderboard(_) => Counted::Leaderboard(Contest::default()),
             Rule::Pooled(_) => Counted::Pooled(Pool::default()),
+            Rule::Quality(_) => Counted::Quality(Hours::default()),
         };
         Self { asked, counts }
     }
@@ -83,7 +95,24 @@ impl<'a> Scoring<'a> {
     pub fn add(&mut self, hour: Hour, tally: &Tally) {
         match &mut self.counts {
             Counted::Evidence(gathered) => gathered.add(hour, tally),
+            Counted::Leaderboard(contest) => contest.add(tally),
             Counted::Pooled(pool) => pool.add(tally),
+            Counted::Quality(hours) => hours.add(hour, tally),
+        }
+    }
+
+    /// How many days before the window's first hour [`Self::add_before`] is to hear of.
+    pub fn days_before(&self) -> u64 {
+        match &self.asked.policy.score {
+            Rule::Quality(constants) => constants.benchmark_days,
+            Rule::Evidence(_) | Rule::Leaderboard(_) | Rule::Pooled(_) => 0,
+        }
+    }
+
+    /// Takes the counts of an hour before the window, for what the window is compared with.
+    pub fn add_before(&mut self, hour: Hour, tally: &Tally) {
+        if let Counted::Quality(hours) = &mut self.counts {
+            hours.add(hour, tally);
         }
     }
 
@@ -111,8 +140,15 @@ impl<'a> Scoring<'a> {
                 card.agreements = agreements(&gathered.pairs, &clusters, rule);
                 card.clusters = clusters.into_shown();
             }
+            (Counted::Leaderboard(contest), Rule::Leaderboard(rule)) => {
+                card.results = contest.results(rule);
+            }
             (Counted::Pooled(pool), Rule::Pooled(rule)) => card.results = pool.results(rule),
-            (Counted::Evidence(_), _) | (Counted::Pooled(_), _) => {}
+            (Counted::Quality(hours), Rule::Quality(rule)) => {
+                card.results = hours.results(window, rule);
+            }
+            // What is counted was chosen by the policy.
+            _ => {}
         }
         card
     }

@@ -35,3 +35,6 @@ mod rules;
 
 #[path = "sla/statistics.rs"]
 mod statistics;
+
+#[path = "sla/peers.rs"]
+mod peers;

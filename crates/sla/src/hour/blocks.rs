@@ -44,6 +44,7 @@ impl<'a> Blocks<'a> {
             }
             self.add(end.at_ms, Measure::TokensPerSecondMilli, tokens_per_second_milli(tenure));
             self.add(end.at_ms, Measure::RealtimePpm, realtime_ppm(tenure));
+            self.segment(end.at_ms, tenure);
         }
         let here = tenure.samples.iter().filter(|sample| hour.holds(sample.at_ms));
         let here: Vec<Sample> = here.copied().collect();
@@ -54,6 +55,18 @@ impl<'a> Blocks<'a> {
         }
         if let Some(last) = here.last() {
             self.add(last.at_ms, Measure::JitterPpm, bench.jitter_ppm(&here));
+        }
+    }
+
+    /// The two times of a segment that came back, where a policy compares their means.
+    fn segment(&mut self, at_ms: UnixMillis, tenure: &Tenure) {
+        let came = tenure.segment.as_ref().filter(|segment| segment.success);
+        let times = came.and_then(|it| Some((it.duration_ms?.0, it.latency_ms?.0)));
+        let Some((plays, took)) = times else { return };
+        for (measure, value) in [(Measure::SegmentMs, plays), (Measure::SegmentTookMs, took)] {
+            if self.observe.values.contains(&measure) {
+                self.add(at_ms, measure, Some(value));
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use super::Wrong;
 use super::observe::Observe;
 use crate::score::bound::Confidence;
 use crate::score::compose::SIXTEENTHS;
+use crate::score::{leaderboard, quality};
 use crate::tally::outcome::Obligation;
 
 events::words! {
@@ -21,16 +22,24 @@ events::words! {
         Pooled = "pooled",
         /// Lower bounds over independent sources, composed.
         Evidence = "evidence",
+        /// The leaderboard's scores, for comparison.
+        Leaderboard = "leaderboard",
+        /// The peer's scores of live video, for comparison.
+        QualityBenchmark = "quality-benchmark",
     }
 }
 
 /// How counts become a score.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// See [`Method::Pooled`].
-    Pooled(Pooled),
     /// See [`Method::Evidence`].
     Evidence(Evidence),
+    /// See [`Method::Leaderboard`].
+    Leaderboard(leaderboard::Constants),
+    /// See [`Method::Pooled`].
+    Pooled(Pooled),
+    /// See [`Method::QualityBenchmark`].
+    Quality(quality::Constants),
 }
 
 /// The constants of [`Method::Pooled`].
@@ -199,6 +208,11 @@ impl Evidence {
     }
 }
 
+/// What is wrong with a member, at its line.
+fn named(checked: Result<(), (&'static str, String)>) -> Result<(), Wrong> {
+    checked.map_err(|(member, why)| Wrong::at(member, format!("score.{member}: {why}")))
+}
+
 const YEAR_MS: u64 = 366 * 24 * 3_600_000;
 
 impl Rule {
@@ -214,6 +228,8 @@ impl Rule {
             }
             Self::Pooled(_) => Ok(()),
             Self::Evidence(evidence) => evidence.check(observe),
+            Self::Leaderboard(constants) => named(constants.check()),
+            Self::Quality(constants) => named(constants.check()),
         }
     }
 }

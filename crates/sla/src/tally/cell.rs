@@ -67,6 +67,10 @@ events::words! {
         FpsOutMilli = "fps_out_milli",
         /// How far the frames out of an hour strayed from their mean, in parts per million of it.
         JitterPpm = "jitter_ppm",
+        /// Milliseconds that a segment plays; kept value by value or not at all.
+        SegmentMs = "segment_ms",
+        /// Milliseconds that a segment took; kept value by value or not at all.
+        SegmentTookMs = "segment_took_ms",
         /// The time a segment took, in parts per million of the time it plays.
         RealtimePpm = "realtime_ppm",
         /// Thousandths of tokens per second.
