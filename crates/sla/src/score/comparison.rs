@@ -88,7 +88,7 @@ impl Seen {
 
 /// The rows of tallies that anybody but the operator told.
 fn told(tally: &Tally) -> impl Iterator<Item = (Who, &CellKey, &Cell)> {
-    let told = tally.cells.iter().filter(|(key, _)| !key.reporters.is_empty());
+    let told = tally.cells.iter().filter(|(key, cell)| !key.reporters.is_empty() && cell.counts());
     told.map(|(key, cell)| {
         let who = Who { operator: key.subject.operator, signer: key.subject.signer };
         (who, key, cell)
@@ -109,9 +109,12 @@ fn part(name: &str, rate: Option<Ppm>) -> Component {
     }
 }
 
+/// The rows of an hour, with what is shown of each.
+type HourRows = BTreeMap<(WorkClass, Who), (Row, Seen)>;
+
 /// Hours of live video, for the peer's benchmark of quality.
 #[derive(Debug, Default)]
-pub struct Hours(BTreeMap<Hour, BTreeMap<(WorkClass, Who), (Row, Seen)>>);
+pub struct Hours(BTreeMap<Hour, HourRows>);
 
 impl Hours {
     /// Takes the counts of an hour, of the window or before it.

@@ -129,6 +129,11 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Whether it counts anything that a result is made of, as against histograms alone.
+    pub fn counts(&self) -> bool {
+        self.tenures > 0 || !self.obligations.is_empty()
+    }
+
     /// Counts one measured number, and keeps the number itself where the policy asks for it.
     pub fn measure(&mut self, measure: Measure, value: u64, kept: &BTreeSet<Measure>) {
         self.measured.entry(measure).or_default().add(value);

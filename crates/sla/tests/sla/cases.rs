@@ -66,7 +66,7 @@ pub fn each_hour(
 }
 
 fn play(play: &Play, script: &Script) -> BTreeMap<Hour, Played> {
-    let policy = Policy::parse(&policy_text(script)).unwrap();
+    let policy = policy(script);
     let batches: Vec<&Opened> = play.batches.iter().collect();
     let mut open = OpenJobs::new();
     let mut played = BTreeMap::new();

@@ -14,7 +14,7 @@ use events::wire::to_line;
 use serde_json::json;
 use sla::hour::{OpenJobs, Settled};
 use sla::opened::Opened;
-use sla::policy::{DEFAULT, Policy};
+use sla::policy::Policy;
 use sla::scorecard::canonical_bytes;
 
 use crate::cases;
@@ -89,7 +89,7 @@ fn cases_and_worlds_are_written_as_exports() {
         let folder = root.join(format!("{name}-{}", question.hour));
         export(&folder, question, settled, policy, batches);
     });
-    let policy = Policy::standard();
+    let policy = Policy::built_in("reliability-1").unwrap();
     for seed in 0..WORLDS {
         let world = world(seed);
         let mut open = OpenJobs::new();
@@ -98,7 +98,7 @@ fn cases_and_worlds_are_written_as_exports() {
             let batches = world.batches();
             let settled = question.settle(&batches);
             let folder = root.join(format!("world-{seed:03}-{hour}"));
-            export(&folder, &question, &settled, DEFAULT, (&world.sent, &batches));
+            export(&folder, &question, &settled, &policy.text, (&world.sent, &batches));
             open = settled.open;
         }
     }
