@@ -92,10 +92,6 @@ class Settled:
             )  # fmt: skip
             if self.hour.holds(tenure.told):
                 self.rows[*key, self._block(tenure.told)].tenures += 1
-            # A status tells frames for a histogram, which no scorecard shows; but it makes a row, and that a result.
-            for said in tenure.statuses:
-                if self.hour.holds(said.when) and "fps_out" in said.body:
-                    self.rows[*key, self._block(said.when)].tenures += 0
             owing = Owing(tenure, episode, self.hour, self.observe, self.coverage, operator)
             for kind, due, (outcome, why) in owing.outcomes():
                 self.rows[*key, self._block(due)].counts[kind][outcome, why] += 1
