@@ -7,6 +7,7 @@
 //! [`query`] are how requests are refused and read, `router` lists every path, `routes` holds one file a path, [`serve`]
 //! is the door.
 
+pub mod explaining;
 pub mod exports;
 pub mod health;
 pub mod live;

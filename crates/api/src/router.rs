@@ -16,8 +16,8 @@ use crate::guard;
 use crate::health::Outcome;
 use crate::problem::{Code, Document};
 use crate::routes::{
-    documents, events, export, healthz, job, jobs, landing, metrics, orchestrator, orchestrators,
-    publishers, refusals, scores, window, windows,
+    documents, events, explain, export, healthz, job, jobs, landing, metrics, orchestrator,
+    orchestrators, publishers, refusals, scores, window, windows,
 };
 use crate::state::State;
 
@@ -49,6 +49,7 @@ struct Description;
 fn reads() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(scores::scores))
+        .routes(routes!(explain::explain))
         .routes(routes!(orchestrators::orchestrators))
         .routes(routes!(orchestrator::orchestrator))
         .routes(routes!(jobs::jobs))

@@ -2,6 +2,7 @@
 
 pub mod landing;
 
+pub mod explain;
 pub mod orchestrator;
 pub mod orchestrators;
 pub mod scores;

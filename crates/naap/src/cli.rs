@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use events::event::Network;
+use events::identity::Address;
 use events::unit::UnixMillis;
 use sla::window::Window;
 
@@ -94,6 +95,19 @@ pub enum Verb {
     /// Example: naap verify https://naap.example/v1/exports/2026-01-08T21Z
     #[command(verbatim_doc_comment)]
     Verify(Verify),
+    /// Says why an operator's scores are what they are: what each part cost, the jobs behind it, what would raise it.
+    ///
+    /// Example: naap explain --data data --window 2026-01-08T21Z 0xd00354656922168815fcd1e51cbddb9e359e3c7f
+    #[command(verbatim_doc_comment)]
+    Explain(Explain),
+    /// Scores a recorded window under any policy and prints the difference from what was published.
+    ///
+    /// The policy is a file, or the id of one that comes with naap: evidence-1, leaderboard,
+    /// naap-quality-benchmark-v1, reliability-1. Nothing is written.
+    ///
+    /// Example: naap score --data data --policy policies/reliability-1.toml --window 2026-01-08T21Z
+    #[command(verbatim_doc_comment)]
+    Score(Score),
     /// Prints the configuration in force, each value with where it comes from, or checks a file.
     ///
     /// Example: naap config
@@ -134,7 +148,7 @@ pub struct Dev {
     /// Which simulated network: the same seed makes the same nodes.
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
-    /// How many hours of the past are simulated at the first start.
+    /// How many hours of the past are simulated once for each seed, and no quiet month before them.
     #[arg(long, value_name = "HOURS")]
     past_hours: Option<u16>,
 }
@@ -227,6 +241,44 @@ pub struct Verify {
     pub loopback: bool,
 }
 
+/// The flags of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    data: Data,
+    /// The window, such as 2026-01-08T21Z; without it the latest settled hour.
+    #[arg(long)]
+    pub window: Option<Window>,
+    /// The network; without it the configured one.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// Prints JSON in place of text.
+    #[arg(long)]
+    pub json: bool,
+    /// The operator: 0x and 40 hex digits.
+    #[arg(value_name = "OPERATOR")]
+    pub operator: Address,
+}
+
+/// The flags of `score`.
+#[derive(Debug, Args)]
+pub struct Score {
+    #[command(flatten)]
+    data: Data,
+    /// The policy: a file, or the id of one that comes with naap.
+    #[arg(long, value_name = "FILE")]
+    pub policy: String,
+    /// The window, such as 2026-01-08T21Z or 2026-01-08T21Z/7d.
+    #[arg(long)]
+    pub window: Window,
+    /// The network; without it the configured one.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// Also prints every kind of work.
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// The flags of `config`.
 #[derive(Debug, Args)]
 pub struct Configuration {
@@ -279,6 +331,9 @@ impl Verb {
                 let past = dev.past_hours.map(|hours| {
                     Flag::value("--past-hours", "simulation", "past_hours", i64::from(hours))
                 });
+                let quiet = dev
+                    .past_hours
+                    .map(|_| Flag::value("--past-hours", "simulation", "past_days", 0));
                 (
                     Some(&dev.data),
                     vec![
@@ -288,6 +343,7 @@ impl Verb {
                         simulate,
                         seed,
                         past,
+                        quiet,
                     ],
                 )
             }
@@ -309,6 +365,8 @@ impl Verb {
             ),
             Self::Serve(serve) => (Some(&serve.data), vec![listen(&serve.listen)]),
             Self::Import(import) => (Some(&import.data), Vec::new()),
+            Self::Explain(explain) => (Some(&explain.data), Vec::new()),
+            Self::Score(score) => (Some(&score.data), Vec::new()),
             Self::Export(export) => (Some(&export.data), Vec::new()),
             Self::Verify(_) | Self::Config(_) => (None, Vec::new()),
         };

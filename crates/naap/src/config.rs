@@ -156,6 +156,7 @@ sections! {
     Simulation {
         enabled: bool,
         seed: u64,
+        past_days: u64,
         past_hours: u64,
         events_per_1000_s: u64,
     }

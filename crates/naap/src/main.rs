@@ -13,8 +13,10 @@ mod known;
 mod process;
 mod store;
 
+mod explain;
 mod export;
 mod import;
+mod rescore;
 mod verify;
 
 mod exports;
@@ -71,6 +73,8 @@ fn run(line: &Line) -> anyhow::Result<ExitCode> {
     match &line.verb {
         Verb::Import(arguments) => import::run(arguments, &config, console)?,
         Verb::Export(arguments) => export::run(arguments, &config, console)?,
+        Verb::Explain(arguments) => explain::run(arguments, &config, console)?,
+        Verb::Score(arguments) => rescore::run(arguments, &config, console)?,
         Verb::Dev(_) => dev::run(&config, console)?,
         Verb::Serve(_) => serve::run(&config, console)?,
         Verb::Publish(_) => publish::run(&config, console)?,

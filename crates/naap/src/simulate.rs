@@ -13,14 +13,14 @@ use std::sync::Arc;
 use channel::Publish;
 use events::event::{Network, Role};
 use events::identity::PublisherKey;
-use events::unit::{Millis, UnixMillis};
+use events::unit::{HOUR_MS, Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::intake::kafka;
 use publisher::pseudonym::PseudonymKey;
 use publisher::pump::Way;
 use publisher::translate::Speaker;
 use simulator::cast::{Cast, Node as Player};
-use simulator::options::Options;
+use simulator::options::{Options, Thin};
 use simulator::world::World;
 use sla::trust::Member;
 use tokio::task::JoinHandle;
@@ -39,10 +39,20 @@ use producer::Producer;
 /// The topic that simulated gateways are configured with.
 const TOPIC: &str = "simulation";
 
+/// How long before now the past is thinnest.
+const WEEK: Millis = Millis(7 * 24 * HOUR_MS);
+
+/// How many times less happens in the last week than in the last hours.
+const WEEK_TIMES: u64 = 20;
+
+/// How many times less happens before that: enough to be known.
+const MONTH_TIMES: u64 = 400;
+
 /// A simulated network that is not yet at play.
 pub struct Simulation {
     cast: Arc<Cast>,
     options: Options,
+    past_days: u64,
     past_hours: u64,
     seed: u64,
     world: World,
@@ -69,8 +79,8 @@ pub fn prepare(
         role: node.role,
     };
     instance.trust_with(Network::Simulation, &trusted.map(member).collect::<Vec<_>>())?;
-    let (seed, past_hours) = (settings.seed, settings.past_hours);
-    Ok(Some(Simulation { cast, options, past_hours, seed, world }))
+    let (seed, past_days, past_hours) = (settings.seed, settings.past_days, settings.past_hours);
+    Ok(Some(Simulation { cast, options, past_days, past_hours, seed, world }))
 }
 
 impl Simulation {
@@ -86,8 +96,14 @@ impl Simulation {
         store: &Store,
         clock: &Clock,
     ) -> anyhow::Result<()> {
-        let span = Millis(self.past_hours.saturating_mul(3_600_000));
-        if let Some(world) = past::make(instance, store, self.seed, &self.options, span, clock())? {
+        let now = clock();
+        let busy = Millis(self.past_hours.saturating_mul(HOUR_MS));
+        let span = Millis(self.past_days.saturating_mul(24 * HOUR_MS)).max(busy);
+        // Long enough that gateways count as sources, and so thin that it is told in seconds.
+        let week = Thin { times: WEEK_TIMES, until: now.minus(busy) };
+        let month = Thin { times: MONTH_TIMES, until: now.minus(WEEK).min(week.until) };
+        let options = Options { thin: vec![month, week], ..self.options.clone() };
+        if let Some(world) = past::make(instance, store, self.seed, &options, span, now)? {
             self.world = world;
         }
         Ok(())

@@ -4,7 +4,8 @@
 //! follows the ledger, shows the open hour within a second, and writes each hour's scorecard at fixed times; what a
 //! number means it asks of `sla`. Neither asks the time: both are told by a [`Clock`].
 //!
-//! [`export`] writes what a scorecard rests on as plain files, and [`verify`] settles those files again.
+//! [`export`] writes what a scorecard rests on as plain files, and [`verify`] settles those files again;
+//! [`rescore`] scores recorded windows under another policy.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub mod repair;
 pub mod settle;
 
 pub mod export;
+pub mod rescore;
 pub mod verify;
 
 mod error;

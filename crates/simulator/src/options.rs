@@ -45,6 +45,17 @@ pub struct Options {
     pub speaking: Ppm,
     /// Testers, each its own operator.
     pub testers: usize,
+    /// Up to each moment, in order, so many times less happens: a long past that is quickly told.
+    pub thin: Vec<Thin>,
+}
+
+/// A span in which less happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thin {
+    /// How many times less, at least 1.
+    pub times: u64,
+    /// The end of the span.
+    pub until: UnixMillis,
 }
 
 /// The share of job events that each workload makes; only the proportions count.
@@ -181,6 +192,7 @@ impl Options {
             skew_max_ms: 5_000,
             speaking: Ppm(700_000),
             testers: 2,
+            thin: Vec::new(),
         }
     }
 
@@ -221,6 +233,12 @@ impl Options {
         self.skew_max_ms = self.skew_max_ms.min(25_000);
         self.testers = self.testers.min(100);
         self
+    }
+
+    /// How many times less than usual happens at a moment.
+    pub(crate) fn times_less(&self, at: UnixMillis) -> u64 {
+        let mut spans = self.thin.iter().filter(|thin| at < thin.until);
+        spans.next().map_or(1, |thin| thin.times.max(1))
     }
 
     /// How much of the mean demand there is at a moment: all of it, or by the hour of the day.

@@ -6,7 +6,8 @@
 //! Reading order: [`window`], [`trust`] and [`policy`] are the questions; [`opened`] and [`authority`] say whose word
 //! counts ([`admit`]); [`mapping`], [`probes`] and [`join`] turn words into jobs with tenures and obligations;
 //! [`tally`] counts them, [`register`] keeps who is known since when; [`hour`] is the whole of one hour, [`context`] what
-//! it leans on; [`score`] and [`scorecard`] are the answer.
+//! it leans on; [`score`] and [`scorecard`] are the answer,
+//! [`explain`] says why.
 #![deny(clippy::float_arithmetic)]
 
 pub mod window;
@@ -31,3 +32,5 @@ pub mod hour;
 
 pub mod score;
 pub mod scorecard;
+
+pub mod explain;

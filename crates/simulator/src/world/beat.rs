@@ -47,19 +47,25 @@ pub(crate) fn begin(stage: &mut Stage) {
     }
 }
 
+/// How long to wait where less happens than usual.
+pub(crate) fn less_often(stage: &Stage, usual_ms: u64) -> u64 {
+    usual_ms.saturating_mul(stage.options.times_less(UnixMillis(stage.now)))
+}
+
 /// Lets a node do what it does, and plans the next time.
 pub(crate) fn perform(stage: &mut Stage, beat: Beat) {
     let again = match beat {
         Beat::Heart(node) => {
             heart(stage, node);
-            stage.options.heartbeat_every_ms - 20 + stage.chance.below(41)
+            less_often(stage, stage.options.heartbeat_every_ms) - 20 + stage.chance.below(41)
         }
         Beat::Capabilities(gateway) => {
             let cast = Arc::clone(&stage.cast);
             stage.tell_list(gateway, "network_capabilities", cast.orchestrators.len(), |json| {
                 network::capabilities(json, &cast);
             });
-            stage.options.capability_every_ms
+            // Ties hold for a day: who is who stays known however little happens.
+            less_often(stage, stage.options.capability_every_ms).min(DAY_MS / 4)
         }
         Beat::Workers(gateway) => {
             workers(stage, gateway);

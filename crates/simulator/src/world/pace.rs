@@ -43,11 +43,12 @@ impl Pace {
     /// What estimates miss shows as too much or too little said; that is made good over the next hour.
     pub fn gap_ms(&mut self, options: &Options, workload: Workload, cost: u64, now: u64) -> u64 {
         let demand = u64::from(options.demand(UnixMillis(now)).0);
-        let rate = options.events_per_1000_s.saturating_mul(demand) / 1_000_000;
+        let times_less = options.times_less(UnixMillis(now));
+        let rate = options.events_per_1000_s.saturating_mul(demand) / 1_000_000 / times_less;
         self.expected_millionths += (now - self.until).saturating_mul(rate);
         self.until = now;
         let expected = self.expected_millionths / 1_000_000;
-        let by_jobs = rate.saturating_sub(self.background).max(rate / 5);
+        let by_jobs = rate.saturating_sub(self.background / times_less).max(rate / 5);
         let per_hour = |events: u64| events.saturating_mul(1_000_000) / HOUR_MS;
         let wanted = by_jobs + per_hour(expected.saturating_sub(self.said));
         let wanted = wanted.saturating_sub(per_hour(self.said.saturating_sub(expected)));

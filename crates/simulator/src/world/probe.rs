@@ -12,6 +12,7 @@ use events::unit::{HOUR_MS, Millis};
 
 use super::Job;
 use super::agenda::Task;
+use super::beat::less_often;
 use super::live::Live;
 use super::pace::share;
 use super::request::Request;
@@ -38,7 +39,8 @@ pub(crate) fn round(stage: &mut Stage, tester: usize) -> Vec<(Job, u64)> {
         stage.later(wait, Task::Round(tester));
         return Vec::new();
     }
-    stage.later(stage.options.probe_every_ms, Task::Round(tester));
+    let wait = less_often(stage, stage.options.probe_every_ms);
+    stage.later(wait, Task::Round(tester));
     let gateways =
         stage.cast.gateways.iter().enumerate().filter(|(_, gateway)| gateway.is_reporting_requests);
     let gateways: Vec<usize> = gateways.map(|(place, _)| place).collect();
