@@ -2,8 +2,9 @@
 
 use super::process::{done, naap, run, text};
 
-const VERBS: [&str; 8] =
-    ["dev", "publish", "ingest", "serve", "import", "export", "verify", "config"];
+const VERBS: [&str; 10] = [
+    "dev", "publish", "ingest", "serve", "import", "export", "verify", "explain", "score", "config",
+];
 
 #[test]
 fn every_verb_explains_itself() {
