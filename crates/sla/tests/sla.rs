@@ -33,6 +33,9 @@ mod exports;
 #[path = "sla/rules.rs"]
 mod rules;
 
+#[path = "sla/explaining.rs"]
+mod explaining;
+
 #[path = "sla/statistics.rs"]
 mod statistics;
 
