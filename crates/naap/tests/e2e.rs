@@ -11,6 +11,7 @@ mod dev;
 mod disk;
 #[path = "e2e/files.rs"]
 mod files;
+
 #[path = "e2e/imports.rs"]
 mod imports;
 #[path = "e2e/kafka.rs"]
@@ -25,6 +26,8 @@ mod peers;
 mod process;
 #[path = "e2e/record.rs"]
 mod record;
+#[path = "e2e/scores.rs"]
+mod scores;
 #[path = "e2e/usage.rs"]
 mod usage;
 #[path = "e2e/world.rs"]
