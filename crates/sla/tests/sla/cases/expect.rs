@@ -8,7 +8,7 @@ use events::identity::{Address, JobId};
 use serde::Deserialize;
 use sla::hour::fact::{JobFact, TenureFact};
 use sla::join::obligation::Owed;
-use sla::scorecard::{Grade, Scored};
+use sla::scorecard::{Excluded, Grade, Scored};
 use sla::tally::outcome::Outcome;
 use sla::window::Hour;
 
@@ -19,6 +19,12 @@ use super::script::Script;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
+    /// How far reporters agree, in lines such as `gateway-1 orchestrator-1: both 1, disputed 1, clock_skew 1`.
+    #[serde(default)]
+    agreements: Vec<String>,
+    /// Who is one party, each cluster as its names in a line.
+    #[serde(default)]
+    clusters: Vec<String>,
     /// The outcome in words.
     #[expect(dead_code, reason = "for the reader")]
     outcome: String,
@@ -73,6 +79,9 @@ struct Tenure {
 #[derive(Deserialize, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct Result {
+    /// What counts for nothing, such as `linked 4`.
+    #[serde(default)]
+    excluded: BTreeSet<String>,
     grade: Grade,
     operator: Option<String>,
     score: Option<u32>,
@@ -111,6 +120,7 @@ pub fn differences(script: &Script, played: &BTreeMap<Hour, Played>) -> Vec<Stri
     found.results();
     found.refusals();
     found.demand();
+    found.parties();
     found.lines
 }
 
@@ -242,7 +252,11 @@ impl Differences<'_> {
     }
 
     fn result(&self, scored: &Scored) -> Result {
+        let Excluded { linked, outage, own, young } = scored.excluded;
+        let excluded = [("linked", linked), ("outage", outage), ("own", own), ("young", young)];
+        let excluded = excluded.into_iter().filter(|(_, count)| *count > 0);
         Result {
+            excluded: excluded.map(|(why, count)| format!("{why} {count}")).collect(),
             grade: scored.grade,
             operator: scored.operator.map(|operator| self.name(operator)),
             score: scored.score.map(|score| score.0),
@@ -266,6 +280,36 @@ impl Differences<'_> {
             .collect();
         let expected = self.script.expect.refused.iter().cloned().collect();
         self.compare("refused", &expected, &found);
+    }
+
+    /// Who is one party, and how far reporters agree.
+    fn parties(&mut self) {
+        let card = &self.played[&self.last()].scorecard;
+        let clusters = card.clusters.iter().map(|cluster| {
+            let mut names: Vec<String> =
+                cluster.members.iter().map(|member| self.name(*member)).collect();
+            names.sort();
+            names.join(" ")
+        });
+        let clusters: Vec<String> = clusters.collect();
+        let agreements = card.agreements.iter().map(|it| {
+            let (teller, other) = (self.name(it.teller), self.name(it.other));
+            let mut line = format!("{teller} {other}: both {}, disputed {}", it.both, it.disputed);
+            for (thing, count) in &it.disagreed {
+                line.push_str(&format!(", {thing} {count}"));
+            }
+            if it.missing > 0 {
+                line.push_str(&format!(", missing {}", it.missing));
+            }
+            if it.self_dealing {
+                line.push_str(", self-dealing");
+            }
+            line
+        });
+        let mut agreements: Vec<String> = agreements.collect();
+        agreements.sort();
+        self.compare("clusters", &self.script.expect.clusters, &clusters);
+        self.compare("agreements", &self.script.expect.agreements, &agreements);
     }
 
     fn demand(&mut self) {
