@@ -6,7 +6,9 @@
 //! senders and backfills find them. No sequence is ever sealed twice: where the tail of the chain cannot be proven after
 //! a crash, a new epoch begins. It never asks the time, never sends, and never translates.
 //!
-//! After an error of the disk the state is unknown: the outbox takes nothing more until it is opened again.
+//! A disk without room is waited for: what was half written is cut off, what is sealed stays in memory, and until it is
+//! written nothing more is taken. After any other error of the disk the state is unknown: the outbox takes nothing more
+//! until it is opened again.
 
 mod error;
 mod files;
@@ -16,9 +18,9 @@ mod options;
 mod record;
 mod recovery;
 mod shelf;
+mod writing;
 
 use std::fs::{self, File};
-use std::io::Write as _;
 
 use ed25519_dalek::SigningKey;
 use events::batch::{Batch, Header, MAX_EVENTS, Payload, Tail, publisher_key};
@@ -30,9 +32,10 @@ use events::wire;
 
 use crate::folder;
 use crate::spool::SeenIds;
-use mark::{Mark, Marks};
+use mark::Marks;
 use recovery::Recovered;
 use shelf::{Entry, Segment};
+use writing::Group;
 
 pub use error::Error;
 pub use options::Options;
@@ -90,31 +93,26 @@ pub struct Outbox {
     file: Option<(File, Segment)>,
     taken: u64,
     durable: u64,
+    /// What found no room on the disk, until it does.
+    short: Option<String>,
     is_stopped: bool,
     // Held for its lock only; the system releases it with the process.
     _lock: File,
-}
-
-/// Sealed batches that are not yet on the disk.
-#[derive(Debug, Default)]
-struct Group {
-    bytes: Vec<u8>,
-    batches: Vec<(u64, Entry)>,
-    events: u64,
-    sealed_ms: Option<UnixMillis>,
 }
 
 impl Outbox {
     /// Opens or makes the outbox of one key and proves the tail of its chain. Blocks for as long as it takes to read it.
     ///
     /// # Errors
-    /// `Locked` and `Io`.
+    /// `Locked`, `Io`, and `NoRoom`, after which it may be opened again.
     pub fn open(
         options: Options,
         secret: SigningKey,
         network: Network,
     ) -> Result<(Self, Opening), Error> {
-        fs::create_dir_all(&options.directory).map_err(Error::io("create", &options.directory))?;
+        fs::create_dir_all(&options.directory)
+            .map_err(Error::io("create", &options.directory))
+            .map_err(Error::or_no_room)?;
         let lock = folder::lock(&options.directory)?;
         let key = publisher_key(&secret);
         let Recovered { shelf, marks, epoch, tail, next, next_segment, recent, unproven } =
@@ -138,6 +136,7 @@ impl Outbox {
             file: None,
             taken: 0,
             durable: 0,
+            short: None,
             is_stopped: false,
             _lock: lock,
         };
@@ -147,7 +146,7 @@ impl Outbox {
     /// Takes an event for the next batch, which is sealed here if it is now full.
     ///
     /// # Errors
-    /// `Full` and `Clock`, after which the event was not taken; `Io` and `Stopped`.
+    /// `Full`, `Clock` and `NoRoom`, after which the event was not taken; `Io` and `Stopped`.
     pub fn push(&mut self, event: &Event, now: UnixMillis) -> Result<Pushed, Error> {
         self.check(now)?;
         if event.network != self.network {
@@ -158,6 +157,9 @@ impl Outbox {
             Err(refusal) => return Ok(Pushed::Refused(refusal)),
         };
         self.check_room(now)?;
+        if self.open.len() >= MAX_EVENTS {
+            self.seal(now)?;
+        }
         if !self.recent.insert(event.id.as_str()) {
             return Ok(Pushed::Known);
         }
@@ -165,7 +167,11 @@ impl Outbox {
         self.open.push(bytes);
         self.taken += 1;
         if self.open.len() >= MAX_EVENTS {
-            self.seal(now)?;
+            match self.seal(now) {
+                // It is taken all the same, and sealed before another one is.
+                Err(failure) if failure.is_retryable() => {}
+                sealed => sealed?,
+            }
         }
         Ok(Pushed::Taken)
     }
@@ -194,6 +200,7 @@ impl Outbox {
         if self.open.is_empty() {
             return Ok(());
         }
+        self.check_written()?;
         if self.tail.is_some_and(|tail| tail.sealed_ms > now.plus(AHEAD_MAX)) {
             self.begin_epoch()?;
         }
@@ -239,51 +246,10 @@ impl Outbox {
         self.next += 1;
     }
 
-    /// Writes every sealed batch, syncs, marks the head, and puts the batches on the shelf.
-    ///
-    /// # Errors
-    /// `Io` and `Stopped`.
-    pub fn sync(&mut self) -> Result<(), Error> {
-        if self.is_stopped {
-            return Err(Error::Stopped);
-        }
-        let group = std::mem::take(&mut self.group);
-        let written = self.write(group);
-        self.stop_on_error(written)
-    }
-
-    fn write(&mut self, group: Group) -> Result<(), Error> {
-        let Some((end, last)) = group.batches.last().map(|(ordinal, entry)| (ordinal + 1, *entry))
-        else {
-            return Ok(());
-        };
-        let (mut file, mut segment) = match self.file.take() {
-            Some((file, segment)) if segment.bytes < self.options.segment_bytes => (file, segment),
-            _ => {
-                self.next_segment += 1;
-                files::create(&self.options.directory, self.next_segment - 1)?
-            }
-        };
-        file.write_all(&group.bytes).map_err(Error::io("write", &segment.path))?;
-        file.sync_data().map_err(Error::io("sync", &segment.path))?;
-        self.marks.write(&Mark { position: last.position, hash: last.hash })?;
-        let (number, start) = (segment.number, segment.bytes);
-        segment.bytes += group.bytes.len() as u64;
-        segment.end = end;
-        segment.sealed_ms = segment.sealed_ms.max(group.sealed_ms.unwrap_or(UnixMillis(0)));
-        let place = |(ordinal, entry): (u64, Entry)| {
-            (ordinal, Entry { segment: number, offset: start + entry.offset, ..entry })
-        };
-        self.shelf.put(segment.clone(), group.batches.into_iter().map(place));
-        self.file = Some((file, segment));
-        self.durable += group.events;
-        Ok(())
-    }
-
     /// Leaves the chain and begins a new one, in an epoch that was never used. Open events go to the new one.
     ///
     /// # Errors
-    /// `Io` and `Stopped`.
+    /// `NoRoom`, `Io` and `Stopped`.
     pub fn begin_epoch(&mut self) -> Result<u64, Error> {
         self.begin_above(self.epoch)
     }
@@ -366,17 +332,24 @@ impl Outbox {
     }
 
     fn check_room(&self, now: UnixMillis) -> Result<(), Error> {
+        self.check_written()?;
         let Options { quota_bytes, .. } = self.options;
         let used = || self.shelf.used_bytes() + self.group.bytes.len() as u64;
-        if used() >= quota_bytes {
-            self.retire(now)?;
+        if used() >= quota_bytes
+            && let Err(failure) = self.retire(now)
+        {
+            tracing::warn!(%failure, "old batches were not deleted");
         }
         let used_bytes = used();
         if used_bytes < quota_bytes { Ok(()) } else { Err(Error::Full { used_bytes, quota_bytes }) }
     }
 
+    fn check_written(&self) -> Result<(), Error> {
+        self.short.as_ref().map_or(Ok(()), |detail| Err(Error::NoRoom(detail.clone())))
+    }
+
     fn stop_on_error<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
-        self.is_stopped |= outcome.is_err();
+        self.is_stopped |= outcome.as_ref().is_err_and(|failure| !failure.is_retryable());
         outcome
     }
 }

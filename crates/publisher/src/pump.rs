@@ -6,6 +6,7 @@
 //! It never decides what an event means and never waits for a receiver before it seals.
 
 mod counts;
+mod desk;
 mod intake;
 mod sender;
 
@@ -124,8 +125,8 @@ impl Pump {
         self.shelf.clone()
     }
 
-    /// Runs until `stop`, then seals what was heard and sends what it can within the drain. An error of the disk ends
-    /// it: what is unknown then is found out by opening spool and outbox again.
+    /// Runs until `stop`, then seals what was heard and sends what it can within the drain. A full disk is waited for; any
+    /// other error of it ends the loop: what is unknown then is found out by opening spool and outbox again.
     ///
     /// # Errors
     /// `Spool` and `Outbox` where trying again cannot help.

@@ -1,5 +1,6 @@
 //! The spool: an append-only journal of what a node said, kept before anyone is told it was heard.
 //! Many appends share one sync; a consumer reads behind them and commits how far it came.
+//! What nodes say may hold prompts and addresses, so folder and files are for their owner alone.
 //! It never interprets the bytes it keeps, never acknowledges what is not on the disk, and never drops a record its consumer has not committed.
 
 mod cursor;
@@ -10,7 +11,7 @@ mod segment;
 mod shelf;
 mod writer;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,6 +77,22 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether a spool would take these settings; it touches no file.
+    ///
+    /// # Errors
+    /// `Settings`.
+    pub fn check(&self) -> Result<(), Error> {
+        let Self { quota_bytes, segment_bytes, .. } = self;
+        if *segment_bytes == 0 || quota_bytes / 4 < *segment_bytes {
+            return Err(Error::Settings(format!(
+                "quota_bytes = {quota_bytes} must be at least four times segment_bytes = {segment_bytes}"
+            )));
+        }
+        Ok(())
+    }
+}
+
 /// What can go wrong with a spool.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -104,6 +121,16 @@ pub enum Error {
         quota_bytes: u64,
         /// Bytes this append needed.
         asked_bytes: u64,
+    },
+    /// The disk had no room for one of the spool's small files, which is as it was before; the call may be made again.
+    #[error("could not {act} {path}: {source}; the spool tries again")]
+    NoRoom {
+        /// What was tried.
+        act: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
     },
     /// One append is over its limit; trying again cannot help.
     #[error("an append of {bytes} bytes is over the limit of {bytes_max}")]
@@ -146,10 +173,20 @@ impl From<folder::Error> for Error {
 }
 
 impl Error {
-    /// Whether the same call can succeed later without anybody's help but the consumer's.
+    /// Whether the same call can succeed later, once the consumer went on or somebody made room on the disk.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full { .. })
+        matches!(self, Self::Full { .. } | Self::NoRoom { .. })
+    }
+
+    /// Tells a full disk from other failures, where nothing was changed that trying again would not change too.
+    fn or_no_room(self) -> Self {
+        match self {
+            Self::Io { act, path, source } if folder::is_no_room(&source) => {
+                Self::NoRoom { act, path, source }
+            }
+            other => other,
+        }
     }
 
     fn io(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -173,15 +210,14 @@ impl Spool {
     /// Opens or creates the spool, repairs a torn tail and starts the thread that writes. Blocks on the disk for as long as it takes to read one segment.
     ///
     /// # Errors
-    /// `Locked`, `Settings`, `Io`, and `Damaged` when acknowledged records cannot be read back.
+    /// `Locked`, `Settings`, `Io`, `NoRoom`, and `Damaged` when acknowledged records cannot be read back.
     pub fn open(config: &Config) -> Result<Self, Error> {
-        if config.segment_bytes == 0 || config.quota_bytes / 4 < config.segment_bytes {
-            let Config { quota_bytes, segment_bytes, .. } = config;
-            return Err(Error::Settings(format!(
-                "quota_bytes = {quota_bytes} must be at least four times segment_bytes = {segment_bytes}"
-            )));
-        }
-        fs::create_dir_all(&config.directory).map_err(Error::io("create", &config.directory))?;
+        Self::open_now(config).map_err(Error::or_no_room)
+    }
+
+    fn open_now(config: &Config) -> Result<Self, Error> {
+        config.check()?;
+        folder::make_private(&config.directory)?;
         let lock = folder::lock(&config.directory)?;
         let (segments, tail) = segment::recover(&config.directory)?;
         let shelf = Arc::new(Shelf::open(config, segments, tail.next)?);
@@ -235,7 +271,7 @@ impl Spool {
     /// It moves forward only; an earlier position changes nothing. After a crash a slightly older one may come back: consumers see records again, never a hole.
     ///
     /// # Errors
-    /// `Io`, and `Settings` for a position that was never written.
+    /// `NoRoom`, after which what was committed before stays so; `Io`, and `Settings` for a position that was never written.
     pub async fn commit(&self, position: Position, now_ms: u64) -> Result<(), Error> {
         let shelf = Arc::clone(&self.shelf);
         tokio::task::spawn_blocking(move || shelf.commit(position, now_ms))

@@ -78,6 +78,28 @@ pub fn router(
     clock: Clock,
     counts: Counts,
 ) -> Result<Router, Error> {
+    let secret = read(&config)?;
+    let memory = Semaphore::new((config.memory_bytes_max / 1024).min(Semaphore::MAX_PERMITS));
+    let door = Arc::new(Door { config, secret, spool, clock, counts, memory });
+    Ok(Router::new()
+        .route("/v1/intake/events", post(events))
+        .route("/v1/intake/transcode", post(transcode))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(otherwise)
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), guard))
+        .with_state(door))
+}
+
+/// Whether the routes would take these settings, with the file that they name.
+///
+/// # Errors
+/// As [`router`].
+pub fn check(config: &Config) -> Result<(), Error> {
+    read(config).map(drop)
+}
+
+/// Checks the settings and reads the file that they name.
+fn read(config: &Config) -> Result<Option<Secret>, Error> {
     let secret = config.token.as_ref().map(|path| Secret::read(path, "")).transpose()?;
     if !config.listen.ip().is_loopback() && secret.is_none() {
         return Err(Error::Exposed { address: config.listen, missing: "a bearer token is" });
@@ -89,15 +111,7 @@ pub fn router(
         );
         return Err(Error::Settings(reason));
     }
-    let memory = Semaphore::new((config.memory_bytes_max / 1024).min(Semaphore::MAX_PERMITS));
-    let door = Arc::new(Door { config, secret, spool, clock, counts, memory });
-    Ok(Router::new()
-        .route("/v1/intake/events", post(events))
-        .route("/v1/intake/transcode", post(transcode))
-        .fallback(nowhere)
-        .method_not_allowed_fallback(otherwise)
-        .layer(middleware::from_fn_with_state(Arc::clone(&door), guard))
-        .with_state(door))
+    Ok(secret)
 }
 
 async fn events(State(door): State<Arc<Door>>, request: Request) -> Response {

@@ -152,14 +152,7 @@ impl Listener {
         clock: Clock,
         counts: Counts,
     ) -> Result<Self, Error> {
-        check(&config)?;
-        let room = room(&config.limits)?;
-        let tls = config.tls.as_ref().map(acceptor).transpose()?;
-        let secret = config
-            .login
-            .as_ref()
-            .map(|login| Secret::read(&login.password, &login.user))
-            .transpose()?;
+        let (room, tls, secret) = read(&config)?;
         let failed = |source| Error::Listen { address: config.listen, source };
         let tcp = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = tcp.local_addr().map_err(failed)?;
@@ -224,7 +217,24 @@ impl Listener {
     }
 }
 
-fn check(config: &Config) -> Result<(), Error> {
+/// Whether a listener would take these settings, with the files that they name; it binds nothing.
+///
+/// # Errors
+/// As [`Listener::bind`], but for `Listen`.
+pub fn check(config: &Config) -> Result<(), Error> {
+    read(config).map(drop)
+}
+
+/// Checks the settings and reads the files that they name.
+fn read(config: &Config) -> Result<(Room, Option<TlsAcceptor>, Option<Secret>), Error> {
+    check_settings(config)?;
+    let room = room(&config.limits)?;
+    let tls = config.tls.as_ref().map(acceptor).transpose()?;
+    let secret = config.login.as_ref().map(|login| Secret::read(&login.password, &login.user));
+    Ok((room, tls, secret.transpose()?))
+}
+
+fn check_settings(config: &Config) -> Result<(), Error> {
     let missing = match (&config.tls, &config.login) {
         (Some(_), Some(_)) => None,
         (Some(_), None) => Some("a login is"),

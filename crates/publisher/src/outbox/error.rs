@@ -47,15 +47,27 @@ pub enum Error {
     /// Events that give no batch, which their own checks should have kept out.
     #[error("could not seal a batch: {0}")]
     Seal(Refusal),
+    /// The disk has no room. What was tried left nothing behind, and trying again later may do it.
+    #[error("{0}")]
+    NoRoom(String),
     /// An earlier error left the disk's content unknown: only opening the outbox again helps.
     #[error("outbox stopped after an earlier error")]
     Stopped,
 }
 
 impl Error {
-    /// Whether the same call can succeed later without anybody's help but the receivers'.
+    /// Whether the same call can succeed later without opening the outbox again: once receivers hold more, the clock is
+    /// right, or the disk has room.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Clock(_))
+        matches!(self, Self::Full { .. } | Self::Clock(_) | Self::NoRoom(_))
+    }
+
+    /// Tells a full disk from other failures, where what was tried left nothing behind.
+    pub(super) fn or_no_room(self) -> Self {
+        match &self {
+            Self::Io { source, .. } if folder::is_no_room(source) => Self::NoRoom(self.to_string()),
+            _ => self,
+        }
     }
 
     pub(super) fn io(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -80,11 +80,12 @@ impl Held {
         if self.next_aside(ordinal) == Some(ordinal) {
             return Ok(());
         }
+        let known = self.aside.clone();
         let before = self.aside.range(..ordinal).next_back().filter(|(_, end)| **end == ordinal);
         let start = before.map_or(ordinal, |(start, _)| *start);
         let end = self.aside.remove(&(ordinal + 1)).unwrap_or(ordinal + 1);
         self.aside.insert(start, end);
-        self.store(directory)
+        self.store_or(directory, known)
     }
 
     /// Takes one back from what is set aside, if it was.
@@ -94,10 +95,11 @@ impl Held {
         if end <= ordinal {
             return Ok(());
         }
+        let known = self.aside.clone();
         self.aside.remove(&start);
         self.aside
             .extend([(start, ordinal), (ordinal + 1, end)].into_iter().filter(|(a, b)| a < b));
-        self.store(directory)
+        self.store_or(directory, known)
     }
 
     /// Forgets what is set aside and no longer there.
@@ -108,6 +110,15 @@ impl Held {
             kept.extend(there.map(|ordinal| (ordinal, ordinal + 1)));
         }
         self.aside = kept;
+    }
+
+    /// Stores what is set aside. What could not be stored is not known either, or the next attempt would pass it by.
+    fn store_or(&mut self, directory: &Path, known: BTreeMap<u64, u64>) -> Result<(), Error> {
+        let stored = self.store(directory).map_err(Error::or_no_room);
+        if stored.is_err() {
+            self.aside = known;
+        }
+        stored
     }
 
     fn store(&self, directory: &Path) -> Result<(), Error> {

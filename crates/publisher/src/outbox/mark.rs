@@ -56,13 +56,15 @@ impl Marks {
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(Error::io("open", &path))?;
+            .map_err(Error::io("open", &path))
+            .map_err(Error::or_no_room)?;
+        reserve(&mut file, &path)?;
         let mut bytes = Vec::new();
         (&mut file)
             .take(2 * SLOT_BYTES)
             .read_to_end(&mut bytes)
             .map_err(Error::io("read", &path))?;
-        // A file that was just made is empty; one that was cut cannot be trusted to say what it said.
+        // A file that was just made is zeros; one that was cut cannot be trusted to say what it said.
         let is_cut = !bytes.is_empty() && bytes.len() as u64 != 2 * SLOT_BYTES;
         bytes.resize(usize::try_from(2 * SLOT_BYTES).unwrap_or(bytes.len()), 0);
         let mut spoiled = Vec::new();
@@ -91,23 +93,47 @@ impl Marks {
         for place in std::mem::take(&mut self.spoiled) {
             self.write_at(place, &[0; MARK_BYTES])?;
         }
-        self.file.set_len(2 * SLOT_BYTES).map_err(Error::io("size", &self.path))?;
-        self.file.sync_all().map_err(Error::io("sync", &self.path))?;
-        Ok(folder::sync(directory)?)
+        let sized = self.file.set_len(2 * SLOT_BYTES).map_err(Error::io("size", &self.path));
+        let synced = sized.and_then(|()| {
+            self.file.sync_all().map_err(Error::io("sync", &self.path))?;
+            Ok(folder::sync(directory)?)
+        });
+        synced.map_err(Error::or_no_room)
     }
 
-    /// Writes the mark over the older of the two and syncs it.
+    /// Writes the mark over the older of the two and syncs it. After a failure the newer one still stands, and the next
+    /// attempt writes over the same place.
     pub fn write(&mut self, mark: &Mark) -> Result<(), Error> {
-        self.count += 1;
-        let place = if self.count.is_multiple_of(2) { 0 } else { SLOT_BYTES };
-        self.write_at(place, &encode(self.count, mark))?;
-        self.file.sync_data().map_err(Error::io("sync", &self.path))
+        let count = self.count + 1;
+        let place = if count.is_multiple_of(2) { 0 } else { SLOT_BYTES };
+        self.write_at(place, &encode(count, mark))?;
+        let synced = self.file.sync_data().map_err(Error::io("sync", &self.path));
+        synced.map_err(Error::or_no_room)?;
+        self.count = count;
+        Ok(())
     }
 
     fn write_at(&mut self, place: u64, bytes: &[u8]) -> Result<(), Error> {
         self.file.seek(SeekFrom::Start(place)).map_err(Error::io("seek in", &self.path))?;
-        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
+        let written = self.file.write_all(bytes).map_err(Error::io("write", &self.path));
+        written.map_err(Error::or_no_room)
     }
+}
+
+/// Gives a file that was just made all the room that it will ever need, before anything stands on what it says.
+fn reserve(file: &mut File, path: &Path) -> Result<(), Error> {
+    if file.metadata().map_err(Error::io("read", path))?.len() > 0 {
+        return Ok(());
+    }
+    let zeros = vec![0; usize::try_from(2 * SLOT_BYTES).unwrap_or_default()];
+    let written = file.write_all(&zeros).and_then(|()| file.sync_all());
+    if let Err(source) = written {
+        // Half of it would be taken for a mark that was cut.
+        file.set_len(0).map_err(Error::io("cut", path))?;
+        return Err(Error::io("write", path)(source).or_no_room());
+    }
+    file.seek(SeekFrom::Start(0)).map_err(Error::io("seek in", path))?;
+    Ok(())
 }
 
 fn encode(count: u64, mark: &Mark) -> Vec<u8> {
@@ -154,8 +180,12 @@ pub fn load(directory: &Path, name: &str) -> Result<Option<u64>, Error> {
     Ok(number.filter(|number| line(*number) == text))
 }
 
-/// Replaces the number under `name`; it lasts once this returns, if `is_synced`.
+/// Replaces the number under `name`; it lasts once this returns, if `is_synced`. A disk without room leaves the old one.
 pub fn store(directory: &Path, name: &str, number: u64, is_synced: bool) -> Result<(), Error> {
+    replace(directory, name, number, is_synced).map_err(Error::or_no_room)
+}
+
+fn replace(directory: &Path, name: &str, number: u64, is_synced: bool) -> Result<(), Error> {
     let path = directory.join(name);
     let new = directory.join(format!("{name}.new"));
     let mut file = File::create(&new).map_err(Error::io("create", &new))?;

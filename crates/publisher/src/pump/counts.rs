@@ -47,8 +47,12 @@ pub struct Snapshot {
     pub refusal: Option<String>,
     /// Receivers that cannot be sent to now, by name.
     pub failing: BTreeMap<String, Failing>,
-    /// Whether nothing more is sealed because the outbox has no room.
+    /// Whether nothing more is sealed because the outbox has no room, for now.
     pub is_full: bool,
+    /// What the outbox could not write because the disk is full, until it can.
+    pub outbox_short: Option<String>,
+    /// Why the spool's cursor cannot be stored because the disk is full, until it can.
+    pub cursor_short: Option<String>,
     /// Batches on the shelf that nobody else is known to hold, with those set aside.
     pub unheld: u64,
     /// Batches on the shelf that were refused for good and that nobody else is known to hold.

@@ -1,22 +1,20 @@
 //! The first half of the loop: records out of the spool, events into the outbox, the cursor behind them.
 //! It never forgets a record before its events are synced.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use events::body::Body;
 use events::body::node::Heartbeat;
 use events::body::record::Dropped;
-use events::event::Event;
-use events::identity::EventId;
 use events::unit::{Millis, UnixMillis};
 use tokio_util::sync::CancellationToken;
 
+use super::desk::Desk;
 use super::{Clock, Counts, Error, Settings, now};
-use crate::outbox::{self, Outbox, Pushed};
+use crate::outbox::Outbox;
 use crate::spool::{self, Position, Reader, Spool, Stored};
-use crate::translate::{Speaker, translate};
+use crate::translate::Speaker;
 
 /// The longest the loop sleeps, so that a clock that jumped is noticed.
 const NAP_MAX: Millis = Millis(1_000);
@@ -26,18 +24,6 @@ const FULL_NAP: Millis = Millis(250);
 
 /// The cursor is stored at the latest after so many events, well within what the outbox remembers of them.
 const COMMIT_EVENTS: u64 = 20_000;
-
-/// What the blocking half of the loop holds while it works.
-struct Desk {
-    outbox: Outbox,
-    speaker: Speaker,
-    counts: Counts,
-    /// Events that wait for room, with the record they came from, if any.
-    waiting: VecDeque<(Event, Option<Position>)>,
-    /// Which records are done with once so many events are durable.
-    marks: VecDeque<(u64, Position)>,
-    is_full: bool,
-}
 
 pub(super) struct Intake {
     spool: Arc<Spool>,
@@ -51,6 +37,8 @@ pub(super) struct Intake {
     committed: Position,
     committed_ms: UnixMillis,
     committed_events: u64,
+    /// Whether the cursor found no room on the disk the last time.
+    is_cursor_short: bool,
     next: Position,
     refused_seen: u64,
     damaged: u64,
@@ -68,14 +56,7 @@ impl Intake {
     ) -> Self {
         let committed = spool.committed();
         let began_ms = now(&clock);
-        let desk = Desk {
-            outbox,
-            speaker,
-            counts: counts.clone(),
-            waiting: VecDeque::new(),
-            marks: VecDeque::new(),
-            is_full: false,
-        };
+        let desk = Desk::new(outbox, speaker, counts.clone());
         Self {
             reader: spool.read_from(committed),
             spool,
@@ -88,6 +69,7 @@ impl Intake {
             committed,
             committed_ms: began_ms,
             committed_events: 0,
+            is_cursor_short: false,
             next: committed,
             refused_seen: 0,
             damaged: 0,
@@ -98,7 +80,7 @@ impl Intake {
     pub(super) async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
         while !stop.is_cancelled() {
             let nap = self.nap();
-            let records = if self.is_full() {
+            let records = if self.is_full() || self.is_far_ahead() {
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(FULL_NAP.0)) => Vec::new(),
                     () = stop.cancelled() => break,
@@ -133,13 +115,19 @@ impl Intake {
     }
 
     fn is_full(&self) -> bool {
-        self.desk.as_ref().is_some_and(|desk| desk.is_full)
+        self.desk.as_ref().is_some_and(Desk::is_full)
+    }
+
+    /// Whether so much is sealed behind a cursor that cannot be stored that a crash now could seal it again.
+    fn is_far_ahead(&self) -> bool {
+        let durable = self.desk.as_ref().map_or(0, |desk| desk.durable());
+        self.is_cursor_short && durable.saturating_sub(self.committed_events) >= COMMIT_EVENTS
     }
 
     /// How long there is nothing to do: until the open batch, the heartbeat or the cursor is due.
     fn nap(&self) -> Duration {
         let now = now(&self.clock);
-        let seal = self.desk.as_ref().and_then(|desk| desk.outbox.due());
+        let seal = self.desk.as_ref().and_then(|desk| desk.due());
         let beat = self.beaten_ms.map_or(now, |beaten| beaten.plus(self.settings.heartbeat_ms));
         let commit =
             (self.committed < self.next).then(|| self.committed_ms.plus(self.settings.commit_ms));
@@ -217,10 +205,10 @@ impl Intake {
         outcome.map_err(Error::Outbox)
     }
 
-    /// Stores how far the records are durable, now and then.
+    /// Stores how far the records are durable, now and then. On a full disk it is tried again as often.
     async fn commit(&mut self, is_end: bool) -> Result<(), Error> {
         let Some(desk) = &mut self.desk else { return Ok(()) };
-        let durable = desk.outbox.durable();
+        let durable = desk.durable();
         let Some(position) = desk.durable_position() else { return Ok(()) };
         let now = now(&self.clock);
         let is_due =
@@ -229,131 +217,22 @@ impl Intake {
         if position <= self.committed || !(is_end || is_due || is_many) {
             return Ok(());
         }
-        self.spool.commit(position, now.0).await?;
-        self.committed = position;
         self.committed_ms = now;
-        self.committed_events = durable;
-        Ok(())
-    }
-}
-
-impl Desk {
-    fn work(
-        &mut self,
-        words: Vec<Body>,
-        records: Vec<Stored>,
-        now: UnixMillis,
-        is_end: bool,
-    ) -> Result<(), outbox::Error> {
-        for body in words {
-            let id = self.own_id(&body, now);
-            self.waiting.push_front((self.speaker.event(id, now, body), None));
-        }
-        self.push_waiting(now)?;
-        for stored in records {
-            self.take(stored, now)?;
-        }
-        let sealed = if is_end { self.outbox.seal(now) } else { self.outbox.seal_due(now) };
-        match sealed {
-            Err(failure) if !failure.is_retryable() => return Err(failure),
-            // With the outbox full, what is open is sealed as soon as there is room.
-            Err(_) | Ok(_) => {}
-        }
-        if self.outbox.is_sync_due() {
-            self.outbox.sync()?;
-        }
-        match self.outbox.retire(now) {
-            Err(failure) => {
-                tracing::warn!(%failure, "old batches were not deleted");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    /// Names what the node says of itself, once for each kind and moment.
-    fn own_id(&self, body: &Body, now: UnixMillis) -> EventId {
-        let what = match body {
-            Body::EventsDropped(dropped) => dropped.reason.as_str(),
-            _ => "heartbeat",
-        };
-        let id = format!("{what}/{}/{now}", self.speaker.node);
-        id.parse().expect("a word, a node's id and digits are at most 80 characters")
-    }
-
-    fn take(&mut self, stored: Stored, now: UnixMillis) -> Result<(), outbox::Error> {
-        let Stored { position, raw } = stored;
-        let translated = translate(&raw.value, &self.speaker, UnixMillis(raw.received_ms));
-        self.counts.change(|counts| counts.records += 1);
-        for refusal in &translated.refusals {
-            self.counts.refuse(refusal);
-        }
-        let done = position.advance(1);
-        let last = translated.events.len().checked_sub(1);
-        for (index, event) in translated.events.into_iter().enumerate() {
-            // A record is done with its last event.
-            self.waiting.push_back((event, (Some(index) == last).then_some(done)));
-        }
-        if last.is_none() && self.waiting.is_empty() {
-            self.mark(done);
-        } else if last.is_none()
-            && let Some((_, record)) = self.waiting.back_mut()
-        {
-            *record = Some(done);
-        }
-        self.push_waiting(now)
-    }
-
-    /// Pushes what waits, until it is done or the outbox is full.
-    fn push_waiting(&mut self, now: UnixMillis) -> Result<(), outbox::Error> {
-        while let Some((event, done)) = self.waiting.front() {
-            let done = *done;
-            match self.outbox.push(event, now) {
-                Ok(Pushed::Taken) => self.counts.change(|counts| counts.events += 1),
-                Ok(Pushed::Known) => self.counts.change(|counts| counts.known += 1),
-                Ok(Pushed::Refused(refusal)) => self.counts.refuse(&refusal),
-                Err(failure) if failure.is_retryable() => {
-                    self.fill(true);
-                    return Ok(());
+        match self.spool.commit(position, now.0).await {
+            Ok(()) => (self.committed, self.committed_events) = (position, durable),
+            Err(failure) if failure.is_retryable() => {
+                if !std::mem::replace(&mut self.is_cursor_short, true) {
+                    tracing::warn!(%failure, "no room for the spool's cursor; trying again");
                 }
-                Err(failure) => return Err(failure),
+                self.counts.change(|counts| counts.cursor_short = Some(failure.to_string()));
+                return Ok(());
             }
-            self.waiting.pop_front();
-            if let Some(done) = done {
-                self.mark(done);
-            }
+            Err(failure) => return Err(failure.into()),
         }
-        self.fill(false);
+        if std::mem::take(&mut self.is_cursor_short) {
+            tracing::info!("the spool's cursor found room again");
+            self.counts.change(|counts| counts.cursor_short = None);
+        }
         Ok(())
-    }
-
-    fn fill(&mut self, is_full: bool) {
-        if std::mem::replace(&mut self.is_full, is_full) != is_full {
-            self.counts.change(|counts| counts.is_full = is_full);
-        }
-    }
-
-    fn mark(&mut self, done: Position) {
-        let taken = self.outbox.taken();
-        match self.marks.back_mut() {
-            Some((at, position)) if *at == taken => *position = done,
-            _ => self.marks.push_back((taken, done)),
-        }
-    }
-
-    /// The position before which every event is durable, if it moved.
-    fn durable_position(&mut self) -> Option<Position> {
-        let durable = self.outbox.durable();
-        let mut reached = None;
-        while self.marks.len() > 1 && self.marks.get(1).is_some_and(|(taken, _)| *taken <= durable)
-        {
-            self.marks.pop_front();
-        }
-        if let Some((taken, position)) = self.marks.front()
-            && *taken <= durable
-        {
-            reached = Some(*position);
-        }
-        reached
     }
 }

@@ -1,11 +1,12 @@
 //! The consumer's cursor: one small file, replaced whole.
 //! It never goes back by itself and never means "nothing consumed" when it cannot be read.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::{Error, Position};
+use crate::folder;
 
 const NAME: &str = "cursor";
 
@@ -23,11 +24,21 @@ pub fn load(directory: &Path) -> Result<Option<Position>, Error> {
     }
 }
 
-/// Replaces the cursor: the new file is synced before it takes the old one's name.
+/// Replaces the cursor: the new file is synced before it takes the old one's name, so that a disk without room leaves the
+/// old one as it was.
 pub fn store(directory: &Path, position: Position) -> Result<(), Error> {
+    write(directory, position).map_err(Error::or_no_room)
+}
+
+fn write(directory: &Path, position: Position) -> Result<(), Error> {
     let path = directory.join(NAME);
     let new = directory.join("cursor.new");
-    let mut file = File::create(&new).map_err(Error::io("create", &new))?;
+    let mut file = folder::private()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(&new)
+        .map_err(Error::io("create", &new))?;
     file.write_all(encode(position).as_bytes()).map_err(Error::io("write", &new))?;
     file.sync_all().map_err(Error::io("sync", &new))?;
     fs::rename(&new, &path).map_err(Error::io("rename", &new))

@@ -81,7 +81,7 @@ pub fn create(directory: &Path, first: Position, opened_ms: u64) -> Result<(Segm
         .map_err(|failure| Error::Stopped(format!("no randomness for a salt: {failure}")))?;
     let header = Header { salt, first, opened_ms };
     // Truncating is safe: recovery deletes the only kind of file that can be here, one without a frame.
-    let mut file = File::options()
+    let mut file = folder::private()
         .create(true)
         .truncate(true)
         .write(true)

@@ -87,13 +87,17 @@ impl Shelf {
             )));
         }
         let mut state = self.state();
+        let mut stored = Ok(());
         if position > state.committed {
-            cursor::store(&self.directory, position)?;
-            state.committed = position;
+            stored = cursor::store(&self.directory, position);
+            if stored.is_ok() {
+                state.committed = position;
+            }
         }
+        // Also where the cursor found no room: what was consumed before it may make some.
         let is_old = |opened_ms: u64| now_ms.saturating_sub(opened_ms) >= self.retention_ms;
         while self.delete_oldest(&mut state, is_old)? {}
-        Ok(())
+        stored
     }
 
     /// Deletes the oldest segment if all of it is consumed, it is not the last, and `is_due` holds for when its successor was opened.

@@ -2,7 +2,7 @@
 //! It never answers before the sync, and after a failure that leaves the disk's content unknown it never writes again.
 
 use std::fs::File;
-use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::segment::{self, HEADER_BYTES, Tail};
 use super::shelf::Shelf;
 use super::{Config, Error, Position, frame};
+use crate::folder::is_no_room;
 
 /// Appends are gathered into one frame until it is this large.
 const GROUP_BYTES: usize = 4 << 20;
@@ -170,12 +171,6 @@ impl Writer {
         self.shelf.push(segment);
         Ok(open)
     }
-}
-
-/// Whether the system takes no more bytes just now: the disk is full, or a quota or a limit on the size of files is met.
-fn is_no_room(failure: &std::io::Error) -> bool {
-    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(failure.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Takes back what was written of a frame, so that the next one begins where this one did.

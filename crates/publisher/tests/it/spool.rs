@@ -323,3 +323,25 @@ proptest! {
         prop_assert!(frame::decode_records(count, &bytes).is_none_or(|records| frame::encode_records(&records) == bytes));
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_was_said_is_for_the_owners_eyes_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("nodes/spool");
+    // A folder that an earlier version left open to others.
+    fs::create_dir_all(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    let spool = Spool::open(&Config::at(&directory)).unwrap();
+    let first = spool.append(vec![raw("a prompt")]).await.unwrap();
+    spool.commit(first.advance(1), 0).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    let files: Vec<_> =
+        fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 3, "lock, cursor and a segment: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
