@@ -20,6 +20,8 @@ mod kafka;
 mod kills;
 #[path = "e2e/locks.rs"]
 mod locks;
+#[path = "e2e/operators.rs"]
+mod operators;
 #[path = "e2e/peers.rs"]
 mod peers;
 #[path = "e2e/process.rs"]

@@ -176,18 +176,19 @@ pub(crate) fn byoc_relayed(
     party.write(json);
 }
 
-/// `payment_created` or `payment_balance_sync` of a BYOC job.
+/// `payment_created` or `payment_balance_sync` of a BYOC job, between a sender and the recipient of its tickets. Only
+/// `orchestrator_info` names the signer.
 pub(crate) fn byoc_payment(
     json: &mut Json,
     request: RequestName<'_>,
     is_created: bool,
-    parties: (&str, Party<'_>),
+    (sender, recipient): (&str, &str),
+    party: Party<'_>,
     balance_wei: u64,
 ) {
-    let (sender, party) = parties;
     json.text("type", if is_created { "payment_created" } else { "payment_balance_sync" });
     json.text("request_id", request.id).text("capability", request.pipeline).text("sender", sender);
-    json.text("orchestrator_addr", party.address).number_text("balance", balance_wei);
+    json.text("orchestrator_addr", recipient).number_text("balance", balance_wei);
     if is_created {
         json.flag("with_tickets", true);
     } else {

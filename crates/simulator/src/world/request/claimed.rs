@@ -55,7 +55,8 @@ impl Request {
                     json,
                     name,
                     is_created,
-                    (&gateway.sender, party),
+                    (&gateway.sender, &orchestrator.written.recipient),
+                    party,
                     4_000_000_000_000,
                 );
             });
