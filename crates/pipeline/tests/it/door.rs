@@ -70,6 +70,27 @@ fn bad_frames_get_their_code_and_are_counted() {
 }
 
 #[test]
+fn a_spoiled_copy_of_what_is_kept_changes_nothing_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (ledger, intake, _) = door(directory.path(), 100);
+    let good = batch(Network::Livepeer, 0, NOW);
+    let frame = wire::encode(&good).unwrap();
+    assert_eq!(intake.accept(frame.clone(), NOW).unwrap(), Ok(Accepted::Kept));
+    let mut swapped = good.clone();
+    swapped.payload = Payload::of([br#"{"any":2}"#.as_slice()]);
+    let mut flipped = frame.clone();
+    if let Some(last) = flipped.last_mut() {
+        *last ^= 1;
+    }
+    // The header says which batch it is, and the door holds that one whole: the sender need not send it again.
+    for copy in [wire::encode(&swapped).unwrap(), flipped] {
+        assert_eq!(intake.accept(copy, NOW).unwrap(), Ok(Accepted::Known));
+    }
+    let kept: Vec<_> = ledger.read(0).map(|record| record.unwrap().1.frame).collect();
+    assert_eq!(kept, [frame]);
+}
+
+#[test]
 fn a_batch_is_kept_once_and_strangers_get_little_room() {
     let directory = tempfile::tempdir().unwrap();
     let (ledger, intake, known) = door(directory.path(), 2);
