@@ -12,7 +12,7 @@ help: ## show this list
 	@echo "The tests with Kafka clients of other languages need Go, Node with npm, Python 3.11 with venv and openssl, all of"
 	@echo "them packages of a Debian-like system; what is missing is skipped loudly, and fails where CI is set."
 	@echo
-	@echo "Options of run: DATA=dir CAPTURES=dir CAPTURES_AT=time LISTEN=host:port KAFKA=host:port SEED=n"
+	@echo "Options of run: DATA=dir CAPTURES=dir CAPTURES_AT=time LISTEN=host:port KAFKA=host:port INTAKE=host:port SEED=n"
 	@echo "  make run CAPTURES=../captures CAPTURES_AT=2026-01-08T21:50:00Z"
 
 run: ## build, import CAPTURES=dir if given, start `naap dev` with a simulated network, print the address

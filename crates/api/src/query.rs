@@ -147,12 +147,12 @@ impl Limit {
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let limit = u16::deserialize(deserializer)?;
-        if (1..=Self::MAX).contains(&limit) {
-            Ok(Self(limit))
-        } else {
-            Err(de::Error::custom(format_args!("{limit} is not between 1 and {}", Self::MAX)))
-        }
+        let text = String::deserialize(deserializer)?;
+        let limit = text.parse().ok().filter(|limit| (1..=Self::MAX).contains(limit));
+        limit.map(Self).ok_or_else(|| {
+            let text = shown(&text);
+            de::Error::custom(format_args!("{text:?} is no whole number from 1 to {}", Self::MAX))
+        })
     }
 }
 
@@ -178,6 +178,7 @@ mod tests {
             ("limit=", Code::ParameterInvalid, "limit"),
             ("limit=-1", Code::ParameterInvalid, "limit"),
             ("limit=99999", Code::ParameterInvalid, "limit"),
+            ("limit=99999999999999999999", Code::ParameterInvalid, "limit"),
             ("word=%ff", Code::ParameterInvalid, "word"),
             ("limit=1&limit=1", Code::ParameterRepeated, "limit"),
             ("Limit=1", Code::ParameterUnknown, "Limit"),
@@ -191,6 +192,7 @@ mod tests {
                 "{query}"
             );
             assert!(!problem.instead.is_empty(), "{query}");
+            assert!(!problem.detail.contains("target type"), "{query}: {}", problem.detail);
         }
         let Sample { limit, word } = read("limit=7&word=a%20b").unwrap();
         assert_eq!((limit, word.as_deref()), (Some(Limit(7)), Some("a b")));

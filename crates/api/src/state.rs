@@ -1,8 +1,11 @@
 //! What the paths read from, and how many may read at once. It never writes and never computes a score.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use events::event::Network;
+use events::identity::PublisherKey;
+use events::refusal::Defect;
 use ledger::Ledger;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,17 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Gives the ledger, which is asked for anew with every request.
 pub type LedgerSource = Arc<dyn Fn() -> Arc<Ledger> + Send + Sync>;
+
+/// A node of this process, and what it refused of what it heard.
+#[derive(Clone)]
+pub struct Heard {
+    /// Its network.
+    pub network: Network,
+    /// Its key.
+    pub publisher: PublisherKey,
+    /// How often it refused what, since the process began.
+    pub refused: Arc<dyn Fn() -> BTreeMap<Defect, u64> + Send + Sync>,
+}
 
 /// How much is taken on at once.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +83,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The network of a request that names none; every answer says which it is about.
     pub network: Network,
+    /// The nodes that hear in this process.
+    pub nodes: Vec<Heard>,
     /// Cancelled when the process stops: listeners are let go.
     pub stopping: CancellationToken,
     /// Where facts and scorecards are read.
@@ -105,6 +121,7 @@ struct Inner {
     inspections: Arc<Semaphore>,
     limits: Limits,
     network: Network,
+    nodes: Vec<Heard>,
     reads: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     sources: Arc<Sources>,
@@ -130,6 +147,7 @@ impl State {
             inspections: gate(INSPECTIONS),
             limits,
             network: parts.network,
+            nodes: parts.nodes,
             reads: gate(limits.reads),
             requests: gate(limits.requests),
             sources: Arc::new(Sources { exports, ledger, warehouse }),
@@ -166,6 +184,11 @@ impl State {
     /// The network asked for, or the configured one.
     pub fn network(&self, asked: Option<Network>) -> Network {
         asked.unwrap_or(self.0.network)
+    }
+
+    /// The nodes that hear in this process.
+    pub fn nodes(&self) -> &[Heard] {
+        &self.0.nodes
     }
 
     /// The time.

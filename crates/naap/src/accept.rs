@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use channel::http::{Decline, Sink};
-use channel::{Delivery, Subscription};
+use channel::{Delivery, Message, Subscription};
 use events::refusal::{Defect, Refusal};
+use events::wire::Frame;
 use futures_util::FutureExt;
 use pipeline::Clock;
 use pipeline::intake::Intake;
@@ -125,6 +126,7 @@ impl Door {
         Arc::new(move |message| {
             let door = door.clone();
             Box::pin(async move {
+                check_chain(&message)?;
                 let verdicts = match door.take(vec![message.body.to_vec()]).await {
                     Ok(verdicts) => verdicts,
                     Err(error) if error.is_retryable() => {
@@ -142,6 +144,18 @@ impl Door {
     }
 }
 
+/// Refuses a batch that came under another publisher's name than its own. One that cannot be read has no name; the door
+/// says what is wrong with it.
+fn check_chain(message: &Message) -> Result<(), Decline> {
+    let Ok(frame) = Frame::parse(&message.body) else { return Ok(()) };
+    let key = frame.header.key.to_string();
+    if key == message.chain {
+        return Ok(());
+    }
+    let detail = format!("the batch is of the chain {key}, not of {}", message.chain);
+    Err(Decline::Final { code: channel::http::code::CHAIN.to_owned(), detail })
+}
+
 /// Whether the same batch may be let in later: once a clock is right, a key is vouched for, a trust file is there.
 fn is_passing(defect: Defect) -> bool {
     matches!(defect, Defect::QuotaUnknownKey | Defect::BatchFuture | Defect::BatchNetwork)
@@ -152,5 +166,33 @@ fn decline(refusal: &Refusal) -> Decline {
         Defect::QuotaUnknownKey => Decline::Quota { retry_after_ms: LATER_MS },
         passing if is_passing(passing) => Decline::Busy { retry_after_ms: LATER_MS },
         defect => Decline::Final { code: defect.code().to_owned(), detail: refusal.detail.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::batch::{Batch, Payload};
+    use events::event::Network;
+    use events::unit::UnixMillis;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_comes_under_the_name_of_its_own_publisher() {
+        let secret = ed25519_dalek::SigningKey::from_bytes(&[3; 32]);
+        let payload = Payload::of([br#"{"any":1}"#.as_slice()]);
+        let at = UnixMillis(1_767_903_000_000);
+        let batch = Batch::seal(&secret, Network::Livepeer, 1, None, at, payload).unwrap();
+        let body = bytes::Bytes::from(events::wire::encode(&batch).unwrap());
+        let under = |chain: String| check_chain(&Message { chain, body: body.clone() });
+        assert!(under(batch.header.key.to_string()).is_ok());
+        let other = "0".repeat(64);
+        let Err(Decline::Final { code, detail }) = under(other) else {
+            panic!("it was not refused for good")
+        };
+        assert!(code == "E-CHANNEL-CHAIN" && detail.contains(&batch.header.key.to_string()));
+        // What cannot be read is the door's to refuse, with its own code.
+        let unread = Message { chain: "any".to_owned(), body: bytes::Bytes::from_static(b"?") };
+        assert!(check_chain(&unread).is_ok());
     }
 }

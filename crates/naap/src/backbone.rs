@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Door, Fault};
 use crate::config::Config;
+use crate::doors;
 use crate::process::{Deadline, Failures};
 use crate::settling::{self, Settling};
 use crate::store::Store;
@@ -99,8 +100,7 @@ impl Foundation {
             failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
         let mut repairs = Vec::new();
         for url in &config.channel.peers {
-            let peer = Peer::new(url, &policy(config), Limits::default())
-                .with_context(|| format!("channel.peers: {url}"))?;
+            let peer = doors::peer(config, url).context("channel.peers")?;
             let every = Duration::from_millis(config.channel.repair_ms);
             let work = mend(
                 store.ledger.clone(),

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{self, Line};
 use crate::config::{DEFAULTS, Error, FILE, Layers};
 use crate::console::Console;
+use crate::doors;
 
 /// Runs the verb.
 pub fn run(
@@ -23,7 +24,7 @@ pub fn run(
     if let Some(path) = &arguments.check {
         let mut layers = Layers::defaults();
         layers.add_file(path)?;
-        layers.config()?;
+        doors::check(&layers.config()?)?;
         console.line(format_args!("{} can be used", path.display()))?;
         return Ok(ExitCode::SUCCESS);
     }

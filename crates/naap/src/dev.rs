@@ -12,13 +12,12 @@ use publisher::pump::Way;
 use crate::backbone::{Foundation, known_networks};
 use crate::config::Config;
 use crate::console::Console;
-use crate::instance::Instance;
 use crate::known::{RECORD, Witness};
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
 use crate::process::{Deadline, Signals};
 use crate::store::{self, Store};
-use crate::{doors, process, simulate, web};
+use crate::{doors, process, room, simulate, web};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -26,7 +25,7 @@ pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
 }
 
 async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
-    let instance = Instance::open(&config.instance.data)?;
+    let instance = doors::instance(config, true)?;
     let clock = store::clock();
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let own = Own::of(&instance, config)?;
@@ -62,6 +61,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     };
     let mut node = Node::start(plan, config, &clock, &failures).await?;
     let mut gifts = node.gifts();
+    gifts.checks.extend(heralding.checks.iter().cloned());
     let playing = match simulation {
         Some(simulation) => {
             Some(simulation.play(&instance, config, publish, &clock, &failures, &mut gifts).await?)
@@ -72,7 +72,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let addresses =
         Addresses { api: Some(backbone.address), intake: node.intake, kafka: node.kafka };
     let signals = Signals::listen()?;
-    addresses.write(&instance)?;
+    room::wait("addresses.json", || async { addresses.write(&instance) }).await?;
     let api = backbone.address;
     console.line(format_args!("API        http://{api}, described at http://{api}/docs"))?;
     if config.simulation.enabled {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use api::health::{Check, Finding};
 use channel::Message;
 use events::body::Body;
 use events::event::Event;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::instance::replace;
 use crate::known::{Witness, compare};
 use crate::process::{Deadline, Failures};
+use crate::room;
 
 /// The file that notes what was said last.
 const SAID: &str = "said.json";
@@ -33,6 +35,9 @@ const NAP: Duration = Duration::from_secs(30);
 
 /// How long it waits before it sends again.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long it waits for room on the disk.
+const SHORT: Millis = Millis(1_000);
 
 /// What a herald has to say at a moment.
 pub type Statements = Box<dyn Fn(UnixMillis) -> Vec<Body> + Send>;
@@ -51,6 +56,8 @@ pub struct Herald {
     pub options: Options,
     /// How often it is said again.
     pub renew: Millis,
+    /// Whether what the node says counts, where somebody elsewhere has to say so.
+    pub speaking: Option<Finding>,
     /// Who it speaks as.
     pub speaker: Speaker,
     /// What it says.
@@ -70,6 +77,8 @@ struct Said {
 
 /// A herald at work.
 pub struct Heralding {
+    /// Whether what the node says counts, where somebody elsewhere has to say so.
+    pub checks: Vec<Check>,
     /// What it said.
     pub shelf: Shelf,
     stop: CancellationToken,
@@ -85,27 +94,32 @@ impl Heralding {
 }
 
 impl Herald {
-    /// Begins. When this returns, what has to be said is sealed and synced.
+    /// Begins. When this returns, what has to be said is sealed and synced, unless the disk is full.
     pub async fn start(self, failures: &Failures) -> anyhow::Result<Heralding> {
+        let speaking = self.speaking.clone();
+        let checks = speaking.map(|found| Check::new("speaking", move || found.clone()));
         let voice = self.open().await?;
         let (voice, due) = on_disk(move || voice.say_due()).await?;
         let shelf = voice.outbox.shelf().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = failures.watch("the herald", async move { voice.run(due, stopped).await });
-        Ok(Heralding { shelf, stop, task })
+        Ok(Heralding { checks: checks.into_iter().collect(), shelf, stop, task })
     }
 
     async fn open(self) -> anyhow::Result<Voice> {
-        let mut voice = on_disk(move || {
-            let network = self.speaker.network;
-            let (outbox, _) =
-                Outbox::open(self.options.clone(), self.identity.secret().clone(), network)?;
-            let begin = |way: &Way| outbox.shelf().sent_below(&way.name);
-            let at = self.ways.iter().map(begin).collect::<Result<_, _>>()?;
-            Ok(Voice { at, herald: self, outbox })
-        })
-        .await?;
+        let attempt = || {
+            let (options, secret) = (self.options.clone(), self.identity.secret().clone());
+            let (network, ways) = (self.speaker.network, self.ways.clone());
+            on_disk(move || {
+                let (outbox, _) = Outbox::open(options, secret, network)?;
+                let begin = |way: &Way| outbox.shelf().sent_below(&way.name);
+                let at = ways.iter().map(begin).collect::<Result<_, _>>()?;
+                Ok((at, outbox))
+            })
+        };
+        let (at, outbox) = room::wait("the herald's folder", attempt).await?;
+        let mut voice = Voice { at, herald: self, outbox, unnoted: None };
         compare(&mut voice.outbox, "the herald", &voice.herald.witnesses).await?;
         Ok(voice)
     }
@@ -126,6 +140,8 @@ struct Voice {
     at: Vec<u64>,
     herald: Herald,
     outbox: Outbox,
+    /// What was said and could not be noted yet.
+    unnoted: Option<Said>,
 }
 
 impl Voice {
@@ -135,7 +151,8 @@ impl Voice {
                 (self, due) = on_disk(move || self.say_due()).await?;
             }
             let is_sent = self.send().await?;
-            let nap = if is_sent { NAP } else { PAUSE };
+            let wait = due.since((self.herald.clock)()).unwrap_or(Millis(0));
+            let nap = if is_sent { NAP.min(Duration::from_millis(wait.0)) } else { PAUSE };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(nap) => {}
@@ -144,15 +161,32 @@ impl Voice {
         self.send().await.map(drop)
     }
 
-    /// Says everything if it is time to, and says when the next time is. Blocks on the disk.
+    /// Says everything if it is time to, and says when the next time is: soon, where the disk is full. Blocks on the disk.
     fn say_due(mut self) -> anyhow::Result<(Self, UnixMillis)> {
         let now = (self.herald.clock)();
+        match self.say(now) {
+            Ok(next) => Ok((self, next)),
+            Err(error) if room::is_short(&error) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "who may speak waits for room on the disk"
+                );
+                Ok((self, now.plus(SHORT)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn say(&mut self, now: UnixMillis) -> anyhow::Result<UnixMillis> {
+        // What found no room the last time, so that it is not said again meanwhile.
+        self.outbox.sync()?;
+        self.note()?;
         let last =
             self.herald.said().filter(|said| said.gist == self.herald.gist() && said.at_ms <= now);
         if let Some(next) =
             last.map(|said| said.at_ms.plus(self.herald.renew)).filter(|next| *next > now)
         {
-            return Ok((self, next));
+            return Ok(next);
         }
         for event in self.events(now) {
             if let Pushed::Refused(refusal) = self.outbox.push(&event, now)? {
@@ -162,15 +196,20 @@ impl Voice {
         self.outbox.seal(now)?;
         self.outbox.sync()?;
         self.outbox.retire(now)?;
-        self.note(&Said { at_ms: now, gist: self.herald.gist() })?;
-        let next = now.plus(self.herald.renew);
-        Ok((self, next))
+        self.unnoted = Some(Said { at_ms: now, gist: self.herald.gist() });
+        self.note()?;
+        Ok(now.plus(self.herald.renew))
     }
 
-    fn note(&self, said: &Said) -> anyhow::Result<()> {
-        let path: &Path = &self.herald.folder.join(SAID);
-        replace(path, &serde_json::to_vec(said)?)
-            .with_context(|| format!("cannot write {}", path.display()))
+    /// Notes what was said last, if it is not noted.
+    fn note(&mut self) -> anyhow::Result<()> {
+        if let Some(said) = &self.unnoted {
+            let path: &Path = &self.herald.folder.join(SAID);
+            replace(path, &serde_json::to_vec(said)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        self.unnoted = None;
+        Ok(())
     }
 
     fn events(&self, now: UnixMillis) -> Vec<Event> {
@@ -197,11 +236,19 @@ impl Voice {
                     break;
                 };
                 let (shelf, name) = (shelf.clone(), way.name.clone());
-                on_disk(move || {
+                let noted = on_disk(move || {
                     if is_held { shelf.hold(ordinal) } else { shelf.set_aside(ordinal) }?;
                     Ok(shelf.note_sent(&name, ordinal + 1)?)
-                })
-                .await?;
+                });
+                match noted.await {
+                    // That it is held may be forgotten, which costs a second sending; that it is set aside may not.
+                    Err(error) if room::is_short(&error) && is_held => {}
+                    Err(error) if room::is_short(&error) => {
+                        is_sent = false;
+                        break;
+                    }
+                    noted => noted?,
+                }
                 *at = ordinal + 1;
             }
         }

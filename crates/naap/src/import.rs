@@ -30,13 +30,19 @@ use crate::own::{COLLECTOR, Own};
 use crate::store::{self, Store};
 use attempt::Attempt;
 use chain::Chains;
-use recorded::Recorded;
+use recorded::{Recorded, Said};
 use spill::Spill;
 use summary::Summary;
 
 /// Runs the verb.
 pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow::Result<()> {
-    let instance = Instance::open(&config.instance.data)?;
+    let folder = &config.instance.data;
+    if !folder.exists() {
+        // What ends the import anyway ends it before a folder is made.
+        arguments.files.iter().try_for_each(|path| look(path, arguments.at))?;
+        store::policy(config)?;
+    }
+    let instance = Instance::open(folder)?;
     let clock = store::clock();
     let network = arguments.network.unwrap_or(config.instance.network);
     let identity = instance.node(COLLECTOR)?;
@@ -92,6 +98,26 @@ pub fn run(arguments: &cli::Import, config: &Config, console: Console) -> anyhow
     Ok(())
 }
 
+/// Looks at how a file begins: whether it can be read, and whether it says when it was.
+fn look(path: &Path, at: Option<UnixMillis>) -> anyhow::Result<()> {
+    let stopped = || format!("nothing was kept: stopped in {}", path.display());
+    let mut found = publisher::intake::file::open(path, Limits::default()).with_context(stopped)?;
+    match found.next().transpose().with_context(stopped)? {
+        Some(Found::Capabilities(_)) => taken_at(path, at).map(drop).with_context(stopped),
+        _ => Ok(()),
+    }
+}
+
+/// When a capability dump was taken.
+fn taken_at(path: &Path, at: Option<UnixMillis>) -> anyhow::Result<UnixMillis> {
+    at.with_context(|| {
+        format!(
+            "{} is a capability dump, which carries no time: say when it was taken, such as --at 2026-01-08T21:50:00Z",
+            path.display()
+        )
+    })
+}
+
 /// What the files say, to be sealed in two chains: an answer that a gateway gave once proves nobody listened until then,
 /// so that what gateways said by themselves comes out alike whether or not the answer is imported with it.
 struct Gathered {
@@ -126,19 +152,12 @@ impl Reading {
     fn file(&mut self, path: &Path, gathered: &mut Gathered) -> anyhow::Result<()> {
         let Gathered { answered, said, summary } = gathered;
         let mut progress = Progress::new();
+        let mut is_empty = true;
         for found in publisher::intake::file::open(path, Limits::default())? {
+            is_empty = false;
             let (value, told_ms, spill) = match found? {
                 Found::Envelope(envelope) => (envelope.value, UnixMillis(0), &mut *said),
-                Found::Capabilities(dump) => {
-                    let at = self.at.with_context(|| {
-                        format!(
-                            "{} is a capability dump, which carries no time: say when it was taken, such as --at \
-                             2026-01-08T21:50:00Z",
-                            path.display()
-                        )
-                    })?;
-                    (dump.value, at, &mut *answered)
-                }
+                Found::Capabilities(dump) => (dump.value, taken_at(path, self.at)?, &mut *answered),
                 Found::Refused(refused) => {
                     summary.refuse_item(path, &refused);
                     continue;
@@ -152,9 +171,16 @@ impl Reading {
                     summary.refuse(&Refusal::new(Defect::EnvelopeTime, "later than now"));
                     continue;
                 }
-                if !self.recorded.insert(event.id.as_str(), event.at_ms) {
-                    summary.known += 1;
-                    continue;
+                match self.recorded.insert(event.id.as_str(), event.at_ms) {
+                    Said::New => {}
+                    Said::Twice => {
+                        summary.repeated += 1;
+                        continue;
+                    }
+                    Said::Before => {
+                        summary.known += 1;
+                        continue;
+                    }
                 }
                 // The translation only gives events that encode.
                 match event.encode() {
@@ -166,6 +192,9 @@ impl Reading {
             progress.tell(|| {
                 format!("{}: {} read", path.display(), counted(summary.items, "item", "items"))
             });
+        }
+        if is_empty {
+            summary.find_empty(path);
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! `naap ingest`: takes batches that publishers push, keeps, repairs, settles and serves them.
 
+use api::health::{Check, Finding};
+
 use crate::backbone::{Foundation, known_networks};
 use crate::config::Config;
 use crate::console::Console;
-use crate::instance::Instance;
 use crate::process::{Deadline, Signals};
 use crate::store::{self, Store};
 use crate::web::{self, Gifts};
-use crate::{own, process};
+use crate::{doors, own, process, room};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -15,24 +16,31 @@ pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
 }
 
 async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
-    let instance = Instance::open(&config.instance.data)?;
+    let instance = doors::instance(config, false)?;
     let listener = web::bind(config.api.listen, "the API and the channel", "--listen").await?;
     let clock = store::clock();
     let network = config.instance.network;
     let trust = instance.trust_with(network, &[])?;
+    let path = instance.trust_path(network);
+    let mut gifts = Gifts::default();
     if trust.members.is_empty() {
+        let wrong = Finding::wrong(format!(
+            "nobody's word counts: {} names nobody; copy the trust file of the network there and start again",
+            path.display()
+        ));
+        gifts.checks.push(Check::new("trust", move || wrong.clone()));
         tracing::warn!(
-            file = %instance.trust_path(network).display(),
+            file = %path.display(),
             "nobody's word counts yet: put the network's trust file there and start again"
         );
     }
     let store = Store::open(&instance, config, known_networks(&instance)?)?;
     let (failures, mut failed) = process::failures();
     let foundation = Foundation::lay(store, listener, &clock, &failures)?;
-    let backbone = foundation.open(Gifts::default(), config, &failures)?;
+    let backbone = foundation.open(gifts, config, &failures)?;
     let addresses = own::Addresses { api: Some(backbone.address), intake: None, kafka: None };
     let signals = Signals::listen()?;
-    addresses.write(&instance)?;
+    room::wait("addresses.json", || async { addresses.write(&instance) }).await?;
     console.line(format_args!(
         "API and channel http://{0}, described at http://{0}/docs",
         backbone.address

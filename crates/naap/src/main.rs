@@ -11,6 +11,7 @@ mod console;
 mod instance;
 mod known;
 mod process;
+mod room;
 mod store;
 
 mod explain;

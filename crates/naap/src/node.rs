@@ -2,6 +2,7 @@
 
 mod health;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use api::metrics::{Contributor, Exposition};
+use api::state::Heard;
 use events::event::Network;
+use events::refusal::Defect;
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
 use publisher::intake::{self, http, kafka};
@@ -23,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::known::{Witness, compare};
 use crate::process::{Deadline, Failures};
+use crate::room;
 use crate::web::{self, Gifts};
 use health::{Subject, backlog, checks};
 
@@ -118,6 +122,7 @@ impl Node {
         let version = env!("CARGO_PKG_VERSION").parse().context("the version is a label")?;
         let settings =
             pump::Settings { drain_ms: Millis(stop_ms / 2), ..pump::Settings::new(version) };
+        let (network, publisher) = (speaker.network, outbox.key());
         let pump = Pump::new(Arc::clone(&spool), outbox, speaker, ways, clock_ms, settings);
         let shelf = pump.shelf();
         let subject = Subject {
@@ -128,7 +133,10 @@ impl Node {
             spool: Arc::clone(&spool),
             spool_bytes: config.spool.quota_bytes,
         };
-        let gifts = gifts(subject, &counts);
+        let mut gifts = gifts(subject, &counts);
+        let pumped = pump.counts();
+        let refused = move || refused(&counts.snapshot(), &pumped.snapshot());
+        gifts.nodes.push(Heard { network, publisher, refused: Arc::new(refused) });
         let ending = CancellationToken::new();
         let run = pump.run(ending.clone());
         let pump = failures.watch("publishing", async move { Ok(run.await?) });
@@ -165,24 +173,29 @@ async fn heed(counts: intake::Counts, closing: CancellationToken) -> anyhow::Res
     }
 }
 
-/// Opens what a node keeps.
+/// Opens what a node keeps, once the disk has room for it.
 async fn open(
     name: &str,
     (spool, outbox): (spool::Config, outbox::Options),
     secret: ed25519_dalek::SigningKey,
     network: Network,
 ) -> anyhow::Result<(Arc<Spool>, Outbox)> {
-    let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-        Ok((Spool::open(&spool)?, Outbox::open(outbox, secret, network)?))
-    });
-    let (spool, (outbox, opening)) = opened.await??;
+    let attempt = || {
+        let (spool, outbox, secret) = (spool.clone(), outbox.clone(), secret.clone());
+        let opened = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+            Ok((Spool::open(&spool)?, Outbox::open(outbox, secret, network)?))
+        });
+        async move { opened.await? }
+    };
+    let (spool, (outbox, opening)) = room::wait("a node's folder", attempt).await?;
     if let Some(why) = opening.unproven {
         tracing::warn!(node = name, epoch = opening.epoch, why, "began a new epoch");
     }
     Ok((Arc::new(spool), outbox))
 }
 
-fn spool_options(folder: &std::path::Path, config: &Config) -> spool::Config {
+/// A spool in a node's folder.
+pub fn spool_options(folder: &std::path::Path, config: &Config) -> spool::Config {
     spool::Config {
         segment_bytes: config.spool.segment_bytes,
         quota_bytes: config.spool.quota_bytes,
@@ -229,7 +242,18 @@ fn gifts(subject: Subject, doors: &intake::Counts) -> Gifts {
         to.gauge("naap_spool_bytes", "Raw records kept.", &[node], spool.used_bytes());
         to.gauge("naap_spool_records", "Raw records that wait.", &[node], backlog(&spool));
     });
-    Gifts { checks: checks(subject), contributors: vec![numbers] }
+    Gifts { checks: checks(subject), contributors: vec![numbers], nodes: Vec::new() }
+}
+
+/// What doors and translation refused, by the codes that are about events and what becomes of them.
+fn refused(doors: &intake::Snapshot, pumped: &pump::Snapshot) -> BTreeMap<Defect, u64> {
+    let mut refused = pumped.refusals.clone();
+    for (code, count) in &doors.refused {
+        if let Some(defect) = Defect::from_code(code) {
+            *refused.entry(defect).or_default() += count;
+        }
+    }
+    refused
 }
 
 fn expose_pump(to: &mut Exposition, node: (&str, &str), pumped: &pump::Snapshot) {
@@ -280,9 +304,21 @@ fn expose_pump(to: &mut Exposition, node: (&str, &str), pumped: &pump::Snapshot)
 
 #[cfg(test)]
 mod tests {
-    use events::refusal::Defect;
-
     use super::*;
+
+    #[test]
+    fn what_doors_and_translation_refuse_is_counted_together() {
+        let mut doors = intake::Snapshot::default();
+        doors.refused.extend([
+            ("E-INPUT-TOO-LARGE", 2),
+            ("E-ENVELOPE-TIME", 1),
+            ("E-KAFKA-FRAME", 9),
+        ]);
+        let mut pumped = pump::Snapshot::default();
+        pumped.refusals.insert(Defect::EnvelopeTime, 3);
+        let wanted = BTreeMap::from([(Defect::EnvelopeTime, 4), (Defect::InputTooLarge, 2)]);
+        assert_eq!(refused(&doors, &pumped), wanted);
+    }
 
     #[test]
     fn metrics_are_named_by_the_convention() {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use api::health::Finding;
 use events::body::Body;
 use events::body::record::{Granted, RosterMember};
 use events::delegation::Delegation;
@@ -101,6 +102,7 @@ impl Own {
         let now = clock();
         let right = self.right(instance, config, now)?;
         let roster = self.roster(config);
+        let speaking = self.speaking(config, &right);
         let (gist, delegated) = match right {
             Right::Ours => (String::new(), None),
             Right::Theirs(granted) => (format!("{granted:?}"), granted),
@@ -125,6 +127,7 @@ impl Own {
             options: outbox_options(&folder, config, now),
             folder,
             renew: Millis(config.roster.renew_ms),
+            speaking,
             speaker: Speaker {
                 network,
                 reporter: self.operator.address,
@@ -137,6 +140,21 @@ impl Own {
             ways,
             witnesses,
         })
+    }
+
+    /// Whether what the node says counts, where that is for its operator elsewhere to say.
+    fn speaking(&self, config: &Config, right: &Right) -> Option<Finding> {
+        let (name, operator) = (&config.node.name, self.reporter);
+        match right {
+            Right::Ours => None,
+            Right::Theirs(Some(_)) => {
+                Some(Finding::ok(format!("{name}: {operator} lets it speak")))
+            }
+            Right::Theirs(None) => Some(Finding::wrong(format!(
+                "{name}: nothing it says counts, because its operator {operator} has not signed: have {TO_SIGN} in \
+                 nodes/{name} of the data folder signed, put the result into {SIGNATURE} beside it, and start again"
+            ))),
+        }
     }
 
     /// The addresses that may speak: the node's own, and those that are configured.
@@ -278,6 +296,12 @@ mod tests {
         (herald.statements)(NOW)
     }
 
+    fn speaking(instance: &Instance, config: &Config) -> Option<Finding> {
+        let own = Own::of(instance, config).unwrap();
+        let clock: Clock = Arc::new(|| NOW);
+        own.herald(instance, config, Vec::new(), Vec::new(), &clock).unwrap().speaking
+    }
+
     fn granted(said: &[Body]) -> Option<&Granted> {
         said.iter().find_map(|body| match body {
             Body::DelegationGranted(granted) => Some(granted),
@@ -294,6 +318,7 @@ mod tests {
         let Granted { delegation, signature } = granted(&said).unwrap();
         delegation.verify(signature).unwrap();
         assert!(delegation.covers(NOW));
+        assert_eq!(speaking(&instance, &config), None, "nobody has to sign anything");
         assert_eq!(delegation.operator, instance.operator().unwrap().address);
         let listed = said.iter().any(|body| {
             matches!(body, Body::RosterObserved(member) if member.member == delegation.operator && member.count == 1)
@@ -313,6 +338,8 @@ mod tests {
             .unwrap();
         let config = layers.config().unwrap();
         assert!(granted(&statements(&instance, &config)).is_none());
+        let unsigned = speaking(&instance, &config).unwrap();
+        assert!(!unsigned.is_ok && unsigned.detail.contains(&operator.to_string()), "{unsigned:?}");
         // Another start waits for the same signature.
         assert!(granted(&statements(&instance, &config)).is_none());
         let node = instance.node_folder("gateway");
@@ -335,6 +362,7 @@ mod tests {
         }
         let said = statements(&instance, &config);
         assert_eq!(granted(&said).unwrap().delegation.operator, operator);
+        assert!(speaking(&instance, &config).unwrap().is_ok);
 
         // What cannot be read is not taken for absent, or all that was signed would have to be signed again.
         std::fs::remove_file(node.join(DELEGATION)).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use api::metrics::Exposition;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::routing::get;
@@ -14,16 +14,15 @@ use publisher::outbox::Shelf;
 use publisher::pump::Way;
 use tokio_util::sync::CancellationToken;
 
-use crate::backbone::{policy, visitors};
+use crate::backbone::visitors;
 use crate::config::Config;
 use crate::console::Console;
-use crate::instance::Instance;
 use crate::known::Witness;
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
 use crate::process::{Deadline, Signals};
 use crate::web::{self, Gifts};
-use crate::{doors, process, store};
+use crate::{doors, process, room, store};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -34,14 +33,14 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     if config.channel.to.is_empty() {
         bail!("nobody to send to: name a peer with --to, or in channel.to");
     }
-    let instance = Instance::open(&config.instance.data)?;
+    config.channel.to.iter().try_for_each(|url| doors::peer(config, url).map(drop))?;
+    let instance = doors::instance(config, true)?;
     let clock = store::clock();
     let own = Own::of(&instance, config)?;
     own.trust(&instance)?;
     let (mut ways, mut witnesses) = (Vec::new(), Vec::new());
     for url in &config.channel.to {
-        let peer = Peer::new(url, &policy(config), Limits::default());
-        let peer = Arc::new(peer.with_context(|| format!("channel.to: {url}"))?);
+        let peer: Arc<Peer> = Arc::new(doors::peer(config, url)?);
         witnesses.push(Witness { name: url.clone(), source: Arc::<Peer>::clone(&peer) });
         ways.push(Way { name: url.clone(), channel: peer });
     }
@@ -64,6 +63,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
         Addresses { api: Some(listener.local_addr()?), intake: node.intake, kafka: node.kafka };
     let shelves = Shelves([node.shelf.clone(), heralding.shelf.clone()]);
     let mut gifts = node.gifts();
+    gifts.checks.extend(heralding.checks.iter().cloned());
     let visitors = Some(visitors(config, &mut gifts));
     let served = Served { sink: None, feed: None, source: Some(Arc::new(shelves)), visitors };
     let router = channel::http::router(served, Limits::default()).merge(metrics(gifts));
@@ -71,7 +71,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let serving =
         failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
     let signals = Signals::listen()?;
-    addresses.write(&instance)?;
+    room::wait("addresses.json", || async { addresses.write(&instance) }).await?;
     console.line(format_args!("sends to   {}", config.channel.to.join(", ")))?;
     if let Some(peers) = addresses.api {
         console.line(format_args!(
@@ -95,7 +95,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
 
 /// `/metrics` and `/healthz` of a process that has no API.
 fn metrics(gifts: Gifts) -> Router {
-    let Gifts { checks, contributors } = gifts;
+    let Gifts { checks, contributors, .. } = gifts;
     let expose = move || {
         let mut exposition = Exposition::default();
         contributors.iter().for_each(|contributor| contributor(&mut exposition));

@@ -136,9 +136,7 @@ impl Simulation {
                 witnesses: Vec::new(),
             };
             let mut node = Node::start(plan, config, clock, failures).await?;
-            let Gifts { checks, contributors } = node.gifts();
-            gifts.checks.extend(checks);
-            gifts.contributors.extend(contributors);
+            gifts.extend(node.gifts());
             if let Some(address) = node.kafka {
                 producers.push((
                     gateway.node,

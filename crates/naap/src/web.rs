@@ -24,6 +24,17 @@ pub struct Gifts {
     pub checks: Vec<api::health::Check>,
     /// Whoever counts.
     pub contributors: Vec<api::metrics::Contributor>,
+    /// The nodes that hear in this process.
+    pub nodes: Vec<api::state::Heard>,
+}
+
+impl Gifts {
+    /// Adds what another role gives.
+    pub fn extend(&mut self, more: Self) {
+        self.checks.extend(more.checks);
+        self.contributors.extend(more.contributors);
+        self.nodes.extend(more.nodes);
+    }
 }
 
 /// What the API reads from.
@@ -63,6 +74,7 @@ pub fn router(
         ledger: sources.ledger,
         limits,
         network: config.instance.network,
+        nodes: gifts.nodes,
         stopping,
         warehouse: sources.warehouse,
     }))
@@ -70,9 +82,14 @@ pub fn router(
 
 /// Takes an address to listen on.
 pub async fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address} for {what}: free the port, or name another with {flag} (port 0: any)")
-    })
+    TcpListener::bind(address).await.with_context(|| taken(address, what, flag))
+}
+
+/// What to do about an address that cannot be listened on.
+pub fn taken(address: SocketAddr, what: &str, flag: &str) -> String {
+    format!(
+        "cannot listen on {address} for {what}: free the port, or name another with {flag} (port 0: any)"
+    )
 }
 
 /// Serves until `stopping`.

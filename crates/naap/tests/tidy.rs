@@ -252,6 +252,29 @@ fn configuration_is_documented_by_its_defaults() {
 }
 
 #[test]
+fn options_of_make_run_are_told_wherever_they_are_listed() {
+    let script = read("scripts/run");
+    let names = script.split("${").skip(1).filter_map(|rest| rest.split_once(":-"));
+    let own = ["CARGO_TARGET_DIR"];
+    let names: BTreeSet<&str> =
+        names.map(|(name, _)| name).filter(|name| !own.contains(name)).collect();
+    let missing = |page: &str| {
+        let text = read(page);
+        let is_told = |name: &&&str| text.contains(&format!("{name}="));
+        let missing: Vec<String> = names
+            .iter()
+            .filter(|name| !is_told(name))
+            .map(|name| format!("{page}: {name}"))
+            .collect();
+        missing
+    };
+    assert!(names.contains("INTAKE") && names.contains("KAFKA"), "{names:?}");
+    let findings: Vec<String> =
+        ["Makefile", "scripts/run", "README.md"].into_iter().flat_map(missing).collect();
+    expect_none(&findings, "say what the option does there");
+}
+
+#[test]
 fn no_file_knows_the_machine_it_was_written_on() {
     let mut findings = Vec::new();
     for path in tracked("") {

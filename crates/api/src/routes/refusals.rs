@@ -13,10 +13,11 @@ use sla::window::Hour;
 use utoipa::IntoParams;
 use warehouse::view::{RefusalRow, Source};
 
+use crate::answer::Reasons;
 use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::schema;
-use crate::state::State;
+use crate::state::{Heard, State};
 
 /// The page that explains every code, which tidy keeps complete.
 const EXPLAINED: &str = include_str!("../../../../docs/refusals.md");
@@ -39,6 +40,8 @@ pub struct RefusalsQuery {
 pub enum RefusalPlace {
     /// When it arrived.
     Intake,
+    /// At a node that this process runs, before it became an event.
+    Node,
     /// When its hour was settled.
     Settle,
 }
@@ -63,32 +66,37 @@ pub struct Refused {
     meaning: &'static str,
     /// What the sender can do.
     remedy: &'static str,
-    /// How often it occurred; places counted together.
-    count: u64,
+    /// How often it occurred; places counted together. Null where this process cannot know it.
+    count: Option<u64>,
     /// How often it occurred where.
     places: Vec<RefusedAt>,
+    /// Why a member is null.
+    reasons: Reasons,
 }
 
 /// How often a code occurred in one place.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RefusedAt {
     /// `intake`: when it arrived, counts add up; `settle`: when its hour was settled, counts are those of each hour's
-    /// latest revision.
+    /// latest revision; `node`: by a node of this process, before it became an event, since the process began.
     place: RefusalPlace,
     /// How often.
     count: u64,
-    /// The first hour it occurred in.
-    #[schema(value_type = schema::Hour)]
-    first: Hour,
-    /// The last hour it occurred in.
-    #[schema(value_type = schema::Hour)]
-    last: Hour,
+    /// The first hour it occurred in; null at a node, which counts without hours.
+    #[schema(value_type = Option<schema::Hour>)]
+    first: Option<Hour>,
+    /// The last hour it occurred in; null at a node.
+    #[schema(value_type = Option<schema::Hour>)]
+    last: Option<Hour>,
+    /// Why a member is null.
+    reasons: Reasons,
 }
 
 /// Refusals
 ///
-/// Every code with its meaning and how often it occurred. A refusal is an input that naap will not use; it is never an
-/// error of the API.
+/// Every code with its meaning and how often it occurred here. A refusal is an input that naap will not use; it is never
+/// an error of the API. What a node hears it refuses itself: of nodes that run elsewhere nothing is known here, and their
+/// `/metrics` count it.
 #[utoipa::path(
     get, path = "/v1/refusals", tag = "evidence",
     params(RefusalsQuery),
@@ -104,13 +112,38 @@ pub async fn refusals(
         rows.map_err(Problem::warehouse)
     });
     let rows = rows.await?;
-    let items = Defect::ALL.iter().map(|defect| refused(*defect, &rows)).collect();
+    let is_asked = |heard: &&Heard| {
+        heard.network == network
+            && query.publisher.is_none_or(|publisher| publisher == heard.publisher)
+    };
+    let nodes: Vec<_> =
+        state.nodes().iter().filter(is_asked).map(|heard| (heard.refused)()).collect();
+    let items = Defect::ALL.iter().map(|defect| refused(*defect, &rows, &nodes)).collect();
     Ok(Json(Refusals { items, network }))
 }
 
-fn refused(defect: Defect, rows: &[RefusalRow]) -> Refused {
+/// What nodes refuse before it becomes an event, so that nobody else hears of it.
+fn is_input(defect: Defect) -> bool {
+    use Defect::{
+        EnvelopeData, EnvelopeId, EnvelopeMalformed, EnvelopeTime, FamilyUnknown, InputTooLarge,
+        SubtypeIgnored, SubtypeUnknown,
+    };
+    matches!(
+        defect,
+        EnvelopeData
+            | EnvelopeId
+            | EnvelopeMalformed
+            | EnvelopeTime
+            | FamilyUnknown
+            | InputTooLarge
+            | SubtypeIgnored
+            | SubtypeUnknown
+    )
+}
+
+fn refused(defect: Defect, rows: &[RefusalRow], nodes: &[BTreeMap<Defect, u64>]) -> Refused {
     let (meaning, remedy) = EXPLANATIONS.get(defect.code()).copied().unwrap_or_default();
-    let places: Vec<RefusedAt> = rows
+    let mut places: Vec<RefusedAt> = rows
         .iter()
         .filter(|row| row.defect == defect)
         .map(|row| RefusedAt {
@@ -119,12 +152,28 @@ fn refused(defect: Defect, rows: &[RefusalRow]) -> Refused {
                 Source::Settle => RefusalPlace::Settle,
             },
             count: row.count,
-            first: row.first,
-            last: row.last,
+            first: Some(row.first),
+            last: Some(row.last),
+            reasons: Reasons::default(),
         })
         .collect();
-    let count = places.iter().map(|place| place.count).sum();
-    Refused { code: defect, meaning, remedy, count, places }
+    let heard: u64 = nodes.iter().filter_map(|node| node.get(&defect)).sum();
+    if heard > 0 {
+        let mut reasons = Reasons::default();
+        let why = || "a node counts without hours".to_owned();
+        let (first, last) =
+            (reasons.explain("first", None, why), reasons.explain("last", None, why));
+        places.push(RefusedAt { place: RefusalPlace::Node, count: heard, first, last, reasons });
+    }
+    let is_known = !is_input(defect) || !nodes.is_empty();
+    let count = is_known.then(|| places.iter().map(|place| place.count).sum());
+    let mut reasons = Reasons::default();
+    let count = reasons.explain("count", count, || {
+        "what a node hears it refuses itself, and none that was asked for runs in this process: its own /metrics \
+         count it"
+            .to_owned()
+    });
+    Refused { code: defect, meaning, remedy, count, places, reasons }
 }
 
 /// Meaning and remedy of each code, from the rows of the page's tables.
@@ -146,6 +195,8 @@ mod tests {
         for defect in Defect::ALL {
             let (meaning, remedy) = EXPLANATIONS.get(defect.code()).copied().unwrap_or_default();
             assert!(meaning.ends_with('.') && remedy.ends_with('.'), "{defect}");
+            // Each stands alone where it is shown.
+            assert!(!remedy.to_lowercase().contains("above"), "{defect}: {remedy}");
         }
     }
 }

@@ -138,6 +138,7 @@ fn with_clock(limits: Limits, clock: impl Fn() -> u64 + Send + Sync + 'static) -
         ledger: Arc::new(move || ledger.clone()),
         limits,
         network: Network::Simulation,
+        nodes: Vec::new(),
         stopping,
         warehouse,
     }))
@@ -189,6 +190,7 @@ async fn a_store_that_hangs_costs_a_bounded_wait_and_leaves_health_alone() {
         }),
         limits,
         network: Network::Simulation,
+        nodes: Vec::new(),
         stopping: world.stopping.clone(),
         warehouse: world.warehouse.clone(),
     }));

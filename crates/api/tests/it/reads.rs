@@ -224,8 +224,34 @@ async fn refusals_list_every_code_with_its_meaning() {
     assert_eq!(of("E-BATCH-ROOT")["count"], 0);
     assert!(of("E-BATCH-ROOT")["remedy"].as_str().unwrap().len() > 10);
     let of_one = world.json(&format!("/v1/refusals?publisher={}", sample::key(1))).await;
-    let count: u64 = items(&of_one).iter().map(|item| item["count"].as_u64().unwrap()).sum();
+    let count: u64 = items(&of_one).iter().filter_map(|item| item["count"].as_u64()).sum();
     assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn what_a_node_refused_itself_is_counted_where_it_runs_and_unknown_elsewhere() {
+    let world = World::settled();
+    let answer = async |query: &str, code: &str| {
+        let answer = world.json(&format!("/v1/refusals{query}")).await;
+        items(&answer).iter().find(|item| item["code"] == code).unwrap().clone()
+    };
+    let time = answer("", "E-ENVELOPE-TIME").await;
+    assert_eq!((&time["count"], &time["places"][0]["place"]), (&json!(4), &json!("node")));
+    assert_eq!(time["places"][0]["first"], Value::Null);
+    assert!(time["places"][0]["reasons"]["first"].is_string());
+    assert_eq!(answer("", "E-SUBTYPE-UNKNOWN").await["count"], 0, "the node heard none");
+    assert_eq!(answer("", "E-EVENT-TOO-LARGE").await["count"], 2);
+    let own = format!("?publisher={}", sample::key(3));
+    assert_eq!(answer(&own, "E-ENVELOPE-TIME").await["count"], 4);
+    // Nobody of these runs here, so what they refused is not known, which is not zero.
+    for elsewhere in ["?network=livepeer".to_owned(), format!("?publisher={}", sample::key(1))] {
+        for code in ["E-ENVELOPE-TIME", "E-SUBTYPE-UNKNOWN", "E-INPUT-TOO-LARGE"] {
+            let unknown = answer(&elsewhere, code).await;
+            assert_eq!(unknown["count"], Value::Null, "{elsewhere} {code}");
+            assert!(unknown["reasons"]["count"].as_str().unwrap().contains("/metrics"));
+        }
+        assert_eq!(answer(&elsewhere, "E-EVENT-KIND").await["count"], 0);
+    }
 }
 
 #[tokio::test]

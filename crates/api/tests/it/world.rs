@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use api::exports::{Exports, File, Unavailable, Wanted};
 use api::health::{Check, Finding};
 use api::live::{Bounds, Feed};
+use api::state::Heard;
 use api::{Limits, Parts, State};
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +17,7 @@ use events::batch::{Batch, Payload, Position, Tail};
 use events::body::{self, Body as Said, Witness};
 use events::event::{Event, Network, Role, Workload};
 use events::identity::{Address, JobId};
+use events::refusal::Defect;
 use events::unit::{Millis, UnixMillis};
 use events::wire;
 use http_body_util::BodyExt as _;
@@ -80,6 +82,13 @@ impl World {
             ledger: Arc::new(move || held.clone()),
             limits,
             network: Network::Simulation,
+            nodes: vec![Heard {
+                network: Network::Simulation,
+                publisher: sample::key(3),
+                refused: Arc::new(|| {
+                    [(Defect::EnvelopeTime, 4), (Defect::EventTooLarge, 2)].into()
+                }),
+            }],
             stopping: stopping.clone(),
             warehouse: warehouse.clone(),
         });

@@ -2,10 +2,11 @@
 //!
 //! An id that comes again with another time is said again, so that it does not matter which is imported first: admission
 //! lets one of them count. What else an event says is not asked, so that a later version, which may translate better,
-//! says nothing twice. 16 bytes of memory an event, and no false "known" in practice: half of SHA-256 tells them apart.
+//! says nothing twice. 17 bytes of memory an event, and no false "known" in practice: half of SHA-256 tells them apart.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use events::identity::{Digest, PublisherKey};
 use events::unit::UnixMillis;
@@ -15,8 +16,19 @@ use serde::Deserialize;
 
 use crate::console::{Progress, grouped};
 
-/// What is known to be said.
-pub(super) struct Recorded(HashSet<[u8; 16]>);
+/// What is known to be said, and whether the record has it.
+pub(super) struct Recorded(HashMap<[u8; 16], bool>);
+
+/// Whether an event was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Never.
+    New,
+    /// In this import.
+    Twice,
+    /// In an earlier one.
+    Before,
+}
 
 /// What is asked of an event.
 #[derive(Deserialize)]
@@ -33,7 +45,7 @@ impl Recorded {
         key: PublisherKey,
         unfinished: Option<u64>,
     ) -> anyhow::Result<Self> {
-        let mut recorded = Self(HashSet::new());
+        let mut recorded = Self(HashMap::new());
         if !ledger.chains().iter().any(|(chain, _)| *chain == key) {
             return Ok(recorded);
         }
@@ -48,7 +60,7 @@ impl Recorded {
             if frame.header.key == key && Some(frame.header.epoch) != unfinished {
                 for line in frame.inflate()?.payload.events() {
                     if let Ok(event) = serde_json::from_slice::<Named<'_>>(line) {
-                        recorded.insert(&event.id, event.at_ms);
+                        recorded.0.insert(name(&event.id, event.at_ms), true);
                     }
                 }
             }
@@ -56,10 +68,20 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Adds an event; says whether it is new.
-    pub(super) fn insert(&mut self, id: &str, at_ms: UnixMillis) -> bool {
-        let Digest(full) = Digest::of(&[&at_ms.0.to_be_bytes(), id.as_bytes()]);
-        let half = full.first_chunk().copied().unwrap_or_default();
-        self.0.insert(half)
+    /// Adds an event; tells whether it was said.
+    pub(super) fn insert(&mut self, id: &str, at_ms: UnixMillis) -> Said {
+        match self.0.entry(name(id, at_ms)) {
+            Entry::Vacant(place) => {
+                place.insert(false);
+                Said::New
+            }
+            Entry::Occupied(known) if *known.get() => Said::Before,
+            Entry::Occupied(_) => Said::Twice,
+        }
     }
+}
+
+fn name(id: &str, at_ms: UnixMillis) -> [u8; 16] {
+    let Digest(full) = Digest::of(&[&at_ms.0.to_be_bytes(), id.as_bytes()]);
+    full.first_chunk().copied().unwrap_or_default()
 }

@@ -43,8 +43,12 @@ pub(super) struct Summary {
     pub(super) events: u64,
     /// Envelopes and dumps that were read.
     pub(super) items: u64,
+    /// Files that held nothing.
+    pub(super) empty: Vec<String>,
     /// Events that were said before.
     pub(super) known: u64,
+    /// Events that these files say again.
+    pub(super) repeated: u64,
     /// Hours that were settled, whether or not anything changed.
     pub(super) looked_at: u64,
     /// Hours that got a revision.
@@ -78,6 +82,11 @@ pub(super) fn listener() -> (Listener, Settlements) {
 }
 
 impl Summary {
+    /// Notes a file that held nothing.
+    pub(super) fn find_empty(&mut self, path: &Path) {
+        self.empty.push(path.display().to_string());
+    }
+
     /// Counts an item of a file that is no envelope.
     pub(super) fn refuse_item(&mut self, path: &Path, refused: &Refused) {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -123,12 +132,19 @@ impl Summary {
             "{items} read, {events} signed in {}",
             counted(self.batches, "batch", "batches")
         )?;
+        for name in &self.empty {
+            writeln!(text, "{name} is empty")?;
+        }
         if self.known > 0 {
             writeln!(
                 text,
                 "{} recorded before and not said again",
                 counted(self.known, "event", "events")
             )?;
+        }
+        if self.repeated > 0 {
+            let events = counted(self.repeated, "event", "events");
+            writeln!(text, "{events} said more than once in these files, and signed once")?;
         }
         if self.refused.is_empty() {
             writeln!(text, "nothing was refused")?;
@@ -143,6 +159,9 @@ impl Summary {
         }
         match (self.looked_at, self.settled.len()) {
             (0, _) if self.is_useless() => {}
+            (0, _) if self.events == 0 && self.known == 0 => {
+                writeln!(text, "nothing new: no event came of these files")?
+            }
             (0, _) if self.events == 0 => {
                 writeln!(text, "nothing new: all of it was recorded before")?
             }

@@ -51,12 +51,8 @@ pub fn checks(subject: Subject) -> Vec<Check> {
                 spool.used_bytes(),
                 backlog(spool)
             );
-            match turned.look(spool.refused_records(), clock()) {
-                None => Finding::ok(state),
-                Some(count) => Finding::wrong(format!(
-                    "{state}, {count} were turned away within minutes: spool.quota_bytes"
-                )),
-            }
+            let count = turned.look(spool.refused_records(), clock());
+            heard(state, count, subject.pumped.snapshot().cursor_short)
         }),
         Check::new("outbox", move || {
             room(&outbox.name, &outbox.pumped.snapshot(), outbox.outbox_bytes)
@@ -88,10 +84,25 @@ impl Turned {
     }
 }
 
+/// Whether the spool takes what is heard, and can note how far it was sealed.
+fn heard(state: String, turned_away: Option<u64>, cursor: Option<String>) -> Finding {
+    let turned = turned_away.map(|count| {
+        format!("{count} were turned away within minutes: spool.quota_bytes, or room on the disk")
+    });
+    let wrong: Vec<String> = turned.into_iter().chain(cursor).collect();
+    if wrong.is_empty() {
+        return Finding::ok(state);
+    }
+    Finding::wrong(format!("{state}, {}", wrong.join(", ")))
+}
+
 /// Whether the outbox takes what is said, and somebody what it sends.
 fn room(name: &str, pumped: &pump::Snapshot, quota_bytes: u64) -> Finding {
     let state = format!("{name}: {} of {quota_bytes} bytes", pumped.shelf_bytes);
     let refusal = pumped.refusal.as_deref().unwrap_or("before this start");
+    if let Some(short) = &pumped.outbox_short {
+        return Finding::wrong(format!("{state}, waits for room on the disk: {short}"));
+    }
     match (pumped.is_full, pumped.aside) {
         (false, 0) => Finding::ok(state),
         (true, _) => Finding::wrong(format!(
@@ -171,5 +182,17 @@ mod tests {
         assert!(!aside.is_ok && aside.detail.contains("E-BATCH-VERSION"), "{aside:?}");
         pumped.is_full = true;
         assert!(!room("gateway", &pumped, 9).is_ok);
+        pumped.outbox_short = Some("could not write a file".to_owned());
+        let short = room("gateway", &pumped, 9);
+        assert!(!short.is_ok && short.detail.contains("waits for room on the disk"), "{short:?}");
+    }
+
+    #[test]
+    fn a_spool_that_turns_away_or_cannot_note_how_far_it_came_is_wrong() {
+        let state = || "gateway: 7 of 9 bytes".to_owned();
+        assert_eq!(heard(state(), None, None), Finding::ok(state()));
+        assert!(heard(state(), Some(3), None).detail.contains("3 were turned away"));
+        let cursor = heard(state(), None, Some("could not write the cursor".to_owned()));
+        assert!(!cursor.is_ok && cursor.detail.contains("write the cursor"), "{cursor:?}");
     }
 }

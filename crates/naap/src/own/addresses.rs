@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, HostPort};
 use crate::instance::{Instance, replace};
 
 /// The file, in the data folder. It is written once everything answers, and stays when the process is gone.
@@ -41,11 +41,24 @@ impl Addresses {
     fn greet(&self, config: &Config, text: &mut String) -> std::fmt::Result {
         if let Some(kafka) = self.kafka {
             let topic = &config.kafka.topic;
+            // What a gateway is told to send to is what it has to be given, as certificates name that.
+            let at = match &config.kafka.advertised {
+                Some(HostPort(host, port)) => format!("{host}:{port}"),
+                None => kafka.to_string(),
+            };
             writeln!(text, "Kafka      {kafka}, topic {topic}; start a gateway with")?;
             writeln!(
                 text,
-                "           -monitor -kafkaBootstrapServers {kafka} -kafkaGatewayTopic {topic}"
+                "           -monitor -kafkaBootstrapServers {at} -kafkaGatewayTopic {topic}"
             )?;
+            if let Some(password) = &config.kafka.password_file {
+                writeln!(
+                    text,
+                    "           -kafkaUser {} -kafkaPassword \"$(cat {})\"",
+                    config.kafka.user,
+                    password.display()
+                )?;
+            }
         }
         if let Some(intake) = self.intake {
             writeln!(
@@ -54,5 +67,35 @@ impl Addresses {
             )?;
         }
         writeln!(text, "data       {}; stop with Ctrl-C", config.instance.data.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+
+    fn greeting(settings: &str) -> String {
+        let mut layers = Layers::defaults();
+        layers.add_text(settings, "naap.toml".as_ref()).unwrap();
+        let kafka = Some(([0, 0, 0, 0], 9092).into());
+        Addresses { api: None, intake: None, kafka }.greeting(&layers.config().unwrap())
+    }
+
+    #[test]
+    fn a_gateway_is_given_what_it_is_told_to_send_to_and_how_to_log_in() {
+        let plain = greeting("");
+        assert!(plain.contains("-kafkaBootstrapServers 0.0.0.0:9092 -kafkaGatewayTopic naap\n"));
+        assert!(!plain.contains("-kafkaUser"));
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("password");
+        std::fs::write(&secret, "hunter2").unwrap();
+        let open = greeting(&format!(
+            "[kafka]\nadvertised = \"naap.example:9093\"\ntls_certificate = \"a\"\ntls_key = \"b\"\n\
+             user = \"gateway\"\npassword_file = {secret:?}\n"
+        ));
+        assert!(open.contains("-kafkaBootstrapServers naap.example:9093 "), "{open}");
+        let login = format!("-kafkaUser gateway -kafkaPassword \"$(cat {})\"", secret.display());
+        assert!(open.contains(&login) && !open.contains("hunter2"), "{open}");
     }
 }

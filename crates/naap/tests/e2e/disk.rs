@@ -36,22 +36,33 @@ fn can_limit() -> bool {
 
 impl Limited {
     fn start(verb: &str, data: &Path, more: &[&str], seed: u64) -> Self {
+        let mut limited = Self::begin(verb, data, more, seed, "unlimited");
+        limited.running = limited.running.answering();
+        limited
+    }
+
+    /// Starts it where no file grows beyond so many blocks of 512 bytes; it may not answer yet.
+    fn begin(verb: &str, data: &Path, more: &[&str], seed: u64, blocks: &str) -> Self {
         let stderr = data.with_extension("stderr");
         let by = |arguments: &[&str]| {
             // A process that ignores the signal is told of the limit by the write.
             let mut command = Command::new("sh");
             let binary = naap(&[]).get_program().to_owned();
-            command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(binary).args(arguments);
+            let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+            command.args(["-c", &script]).arg(binary).args(arguments);
             command.env_clear().stderr(File::create(&stderr).unwrap());
             command
         };
-        let running = Running::begin_by(by, verb, data, more).answering();
+        let running = Running::begin_by(by, verb, data, more);
         Self { acknowledged: Vec::new(), running, seed, stderr: stderr.clone() }
     }
 
     /// Lets no file grow beyond what this one has, or all as they like.
     fn limit(&self, file: Option<&Path>) {
-        let limit = file.map_or("unlimited".to_owned(), |file| bytes(file).to_string());
+        self.limit_to(&file.map_or("unlimited".to_owned(), |file| bytes(file).to_string()));
+    }
+
+    fn limit_to(&self, limit: &str) {
         let id = self.running.id().to_string();
         let mut command = Command::new("prlimit");
         command.args(["--pid", &id, &format!("--fsize={limit}:unlimited")]);
@@ -77,6 +88,15 @@ impl Limited {
 
     fn until_published(&self) {
         until("every record to be published", || (self.waits()? == (0, 0)).then_some(()));
+    }
+
+    /// What health says is wrong, once it says so.
+    fn fault(&self, word: &str) -> String {
+        until(word, || {
+            let (status, health) = self.running.get("/healthz");
+            let health = health.to_string();
+            (status == 503 && health.contains(word)).then_some(health)
+        })
     }
 
     fn told(&self) -> String {
@@ -198,7 +218,7 @@ fn a_spool_without_room_refuses_until_there_is_some() {
 }
 
 #[test]
-fn an_outbox_without_room_ends_the_process_and_the_next_start_loses_nothing() {
+fn an_outbox_without_room_waits_and_goes_on_by_itself() {
     if !can_limit() {
         return;
     }
@@ -216,11 +236,60 @@ fn an_outbox_without_room_ends_the_process_and_the_next_start_loses_nothing() {
     until("all to be sealed", || (limited.waits()?.0 == 0).then_some(()));
     limited.limit(largest(&data.join("nodes/gateway/outbox"), ".outbox").as_deref());
     assert_eq!(limited.say(1), 202, "it is in the spool");
-    let Limited { acknowledged, running, stderr, .. } = limited;
-    assert_eq!(running.end().code(), Some(1));
-    let told = std::fs::read_to_string(stderr).unwrap();
-    assert!(told.contains("naap: publishing stopped: outbox: could not write"), "{told}");
-    publish_to_somebody(folder.path(), &data, &file, &acknowledged);
+    let fault = limited.fault("waits for room on the disk");
+    assert!(fault.contains("could not write"), "{fault}");
+    assert!(limited.waits().unwrap().0 > 0, "what is not sealed is not done with");
+    limited.limit(None);
+    until("all to be sealed", || (limited.waits()?.0 == 0).then_some(()));
+    let (_, health) = limited.running.get("/healthz");
+    assert!(!health.to_string().contains("waits for room"), "{health}");
+    limited.running.stop();
+    publish_to_somebody(folder.path(), &data, &file, &limited.acknowledged);
+}
+
+#[test]
+fn a_disk_without_room_for_anything_ends_nothing() {
+    if !can_limit() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut limited = Limited::start("dev", &data, &["--no-simulate"], 6_000);
+    assert_eq!(limited.say(1), 202);
+    // What was heard may still have to be sealed, kept, or noted as sealed.
+    limited.limit_to("0");
+    until("what comes to be turned away", || (limited.say(1) == 503).then_some(()));
+    limited.fault("were turned away");
+    limited.limit(None);
+    until("the door to take envelopes", || (limited.say(1) == 202).then_some(()));
+    limited.until_published();
+    assert_eq!(limited.running.metric("naap_outbox_aside_batches{node=\"gateway\"}"), Some(0));
+    limited.running.stop();
+    assert_eq!(lost(&data, &limited.acknowledged), [""; 0]);
+}
+
+#[test]
+fn a_start_without_room_waits_and_spends_no_epoch() {
+    if !can_limit() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = settings(folder.path(), "");
+    let nobody = ["--config", text(&file), "--to", "http://127.0.0.1:9"];
+    Running::start("publish", &data, &nobody).stop();
+    // The keys are there, so that outboxes are what has to be made.
+    for node in ["controller", "gateway"] {
+        std::fs::remove_dir_all(data.join("nodes").join(node).join("outbox")).unwrap();
+    }
+    let mut limited = Limited::begin("publish", &data, &nobody, 7_000, "1");
+    until("the wait to be told", || limited.told().contains("waiting for room").then_some(()));
+    limited.limit(None);
+    limited.running = limited.running.answering();
+    assert_eq!(limited.say(1), 202);
+    assert!(!limited.told().contains("began a new epoch"), "{}", limited.told());
+    limited.running.stop();
+    publish_to_somebody(folder.path(), &data, &file, &limited.acknowledged);
 }
 
 /// Starts the publisher again without a limit, with somebody to send to, and looks for what was acknowledged there.

@@ -65,6 +65,33 @@ fn batches_are_pushed_to_a_peer_and_repaired_by_another() {
 }
 
 #[test]
+fn an_instance_that_trusts_nobody_is_not_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let ingest = Running::start("ingest", &folder.path().join("data"), &[]);
+    let (status, health) = ingest.get("/healthz");
+    let health = health.to_string();
+    assert!(status == 503 && health.contains("trust/livepeer.toml"), "{health}");
+    ingest.stop();
+}
+
+#[test]
+fn a_node_whose_operator_has_not_signed_is_not_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("naap.toml");
+    let operator = "0x00000000000000000000000000000000000000aa";
+    std::fs::write(&file, format!("[node]\noperator = \"{operator}\"\n")).unwrap();
+    let config = ["--no-simulate", "--config", text(&file)];
+    let dev = Running::start("dev", &folder.path().join("data"), &config);
+    let (status, health) = dev.get("/healthz");
+    let health = health.to_string();
+    assert!(
+        status == 503 && health.contains(operator) && health.contains("to-sign.json"),
+        "{health}"
+    );
+    dev.stop();
+}
+
+#[test]
 fn an_address_that_calls_too_often_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("naap.toml");

@@ -81,6 +81,34 @@ fn a_bad_setting_is_refused_with_exit_code_2() {
 }
 
 #[test]
+fn what_no_role_could_be_started_with_is_found_beforehand() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("naap.toml");
+    for (settings, word) in [
+        ("[kafka]\nlisten = \"0.0.0.0:9092\"", "TLS and a login"),
+        ("[kafka]\nuser = \"a\"\npassword_file = \"/no/such/file\"", "/no/such/file"),
+        ("[intake]\nlisten = \"0.0.0.0:9093\"", "a bearer token"),
+        ("[spool]\nquota_bytes = 5", "quota_bytes = 5"),
+        ("[channel]\nto = [\"http://127.0.0.1:1\"]", "channel.loopback"),
+        ("[channel]\npeers = [\"http://10.0.0.1\"]", "channel.private"),
+        ("[instance]\npolicy = \"/no/such/policy.toml\"", "/no/such/policy.toml"),
+    ] {
+        std::fs::write(&file, settings).unwrap();
+        let checked = run(&["config", "--check", text(&file)]);
+        let error = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(checked.status.code(), Some(2), "{settings}: {error}");
+        assert!(error.contains(word), "{settings}: {error}");
+        if !settings.contains("to =") {
+            let data = folder.path().join("data");
+            let dev = run(&["dev", "--data", text(&data), "--config", text(&file)]);
+            let error = String::from_utf8(dev.stderr).unwrap();
+            assert!(!dev.status.success() && error.contains(word), "{settings}: {error}");
+            assert!(!data.exists(), "{settings}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_had_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -100,7 +128,21 @@ fn what_cannot_be_had_says_what_to_do() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{error}");
         assert!(error.contains(&address) && error.contains(flag), "{error}");
+        assert!(!data.exists(), "a start that was refused leaves nothing");
     }
+    // Nor does it begin anything in a folder that is there.
+    std::fs::create_dir(&data).unwrap();
+    let mut taken = free;
+    taken[3] = &address;
+    assert_eq!(run(&[&["dev", "--data", text(&data)], &taken[..]].concat()).status.code(), Some(1));
+    assert!(!data.join("nodes").exists());
+    std::fs::remove_dir_all(&data).unwrap();
+    let absent = run(&["import", "--data", text(&data), text(&folder.path().join("absent.json"))]);
+    assert!(String::from_utf8(absent.stderr).unwrap().contains("absent.json"));
+    let peer = run(&["publish", "--data", text(&data), "--to", "http://127.0.0.1:9"]);
+    let error = String::from_utf8(peer.stderr).unwrap();
+    assert!(error.contains("channel.loopback") && error.contains("channel.private"), "{error}");
+    assert!(!data.exists());
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let output = run(&["dev", "--data", text(&file)]);
@@ -116,6 +158,7 @@ fn a_dump_without_a_time_is_not_guessed() {
     let error = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1));
     assert!(error.contains("--at"), "{error}");
+    assert!(!data.exists(), "a refused import leaves nothing");
     done(&["import", "--data", text(&data), "--at", "2026-01-08T21:50:00Z", text(&dump)]);
 }
 
@@ -138,6 +181,14 @@ fn an_import_that_brings_nothing_says_so() {
     let (code, said) = import(&lines);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("nothing new: all of it was recorded before"), "{said}");
+    let (code, said) = import(b"");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("said.ndjson is empty") && !said.contains("recorded before"), "{said}");
+    let twice = super::world::envelopes(4, super::world::THEN, 5).join(&b'\n');
+    let (code, said) = import(&[&twice[..], b"\n", &twice[..]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("said more than once in these files"), "{said}");
+    assert!(!said.contains("recorded before"), "{said}");
     let (code, said) = import(&[0x1f, 0x8b, 8, 0, 0]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("nothing was kept"), "{said}");
