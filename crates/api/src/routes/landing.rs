@@ -22,14 +22,16 @@ pub async fn landing(Query(Nothing {}): Query<Nothing>) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use sla::policy::Policy;
+    use sla::policy::rule::Rule;
 
     #[test]
     fn why_counts_what_the_first_policy_scores() {
         let policy =
             Policy::parse(include_str!("../../../../policies/reliability-1.toml")).unwrap();
-        let scored: Vec<&str> = policy.score.obligations.iter().map(|one| one.as_str()).collect();
+        let Rule::Pooled(pooled) = policy.score else { panic!("it pools three obligations") };
+        let scored: Vec<&str> = pooled.obligations.iter().map(|one| one.as_str()).collect();
         let page = include_str!("landing.html");
-        assert!(page.contains(&format!("named : {scored:?};")), "{scored:?}");
+        assert!(page.contains(&format!("const scored = {scored:?};")), "{scored:?}");
         assert!(page.contains("late or poor, not scored"));
     }
 }
