@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 /// How long is waited before something is tried again.
-pub const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether something failed because the disk has no room just now.
 pub fn is_short(error: &anyhow::Error) -> bool {
@@ -26,6 +26,14 @@ pub fn is_short(error: &anyhow::Error) -> bool {
 /// Tries until it succeeds or fails for another reason than a full disk. What is tried has to leave nothing behind.
 pub async fn wait<T, W: Future<Output = anyhow::Result<T>>>(
     what: &str,
+    attempt: impl FnMut() -> W,
+) -> anyhow::Result<T> {
+    wait_each(AGAIN, what, attempt).await
+}
+
+async fn wait_each<T, W: Future<Output = anyhow::Result<T>>>(
+    pause: Duration,
+    what: &str,
     mut attempt: impl FnMut() -> W,
 ) -> anyhow::Result<T> {
     let mut waited = false;
@@ -39,7 +47,7 @@ pub async fn wait<T, W: Future<Output = anyhow::Result<T>>>(
                         "the disk is full; waiting for room"
                     );
                 }
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(pause).await;
             }
             outcome => return outcome,
         }
@@ -56,7 +64,7 @@ mod tests {
         Err(io::Error::from(kind)).context("cannot write a file")
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_full_disk_is_waited_for_and_nothing_else() {
         let mut answers = vec![
             failed(io::ErrorKind::PermissionDenied),
@@ -69,8 +77,8 @@ mod tests {
             let answer = answers.pop().unwrap();
             async move { answer }
         };
-        wait("a folder", &mut next).await.unwrap();
-        let error = wait("a folder", &mut next).await.unwrap_err();
+        wait_each(Duration::ZERO, "a folder", &mut next).await.unwrap();
+        let error = wait_each(Duration::ZERO, "a folder", &mut next).await.unwrap_err();
         assert!(!is_short(&error), "{error:#}");
     }
 }
