@@ -25,13 +25,18 @@ pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
 }
 
 async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
-    let instance = doors::instance(config, true)?;
+    let instance =
+        room::wait("the data folder", || async { doors::instance(config, true) }).await?;
     let clock = store::clock();
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
-    let own = Own::of(&instance, config)?;
-    own.trust(&instance)?;
-    let mut simulation = simulate::prepare(&instance, config, &clock)?;
-    let store = Store::open(&instance, config, known_networks(&instance)?)?;
+    let open = || async {
+        let own = Own::of(&instance, config)?;
+        own.trust(&instance)?;
+        let simulation = simulate::prepare(&instance, config, &clock)?;
+        let store = Store::open(&instance, config, known_networks(&instance)?)?;
+        anyhow::Ok((own, simulation, store))
+    };
+    let (own, mut simulation, store) = room::wait("the data folder", open).await?;
     store.vouch([own.node.key(), own.controller.key()]);
     if let Some(simulation) = &mut simulation {
         store.vouch(simulation.keys());

@@ -16,11 +16,16 @@ pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
 }
 
 async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
-    let instance = doors::instance(config, false)?;
+    let instance =
+        room::wait("the data folder", || async { doors::instance(config, false) }).await?;
     let listener = web::bind(config.api.listen, "the API and the channel", "--listen").await?;
     let clock = store::clock();
     let network = config.instance.network;
-    let trust = instance.trust_with(network, &[])?;
+    let open = || async {
+        let trust = instance.trust_with(network, &[])?;
+        anyhow::Ok((trust, Store::open(&instance, config, known_networks(&instance)?)?))
+    };
+    let (trust, store) = room::wait("the data folder", open).await?;
     let path = instance.trust_path(network);
     let mut gifts = Gifts::default();
     if trust.members.is_empty() {
@@ -34,7 +39,6 @@ async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
             "nobody's word counts yet: put the network's trust file there and start again"
         );
     }
-    let store = Store::open(&instance, config, known_networks(&instance)?)?;
     let (failures, mut failed) = process::failures();
     let foundation = Foundation::lay(store, listener, &clock, &failures)?;
     let backbone = foundation.open(gifts, config, &failures)?;

@@ -12,6 +12,7 @@ use anyhow::Context;
 use api::metrics::{Contributor, Exposition};
 use api::state::Heard;
 use events::event::Network;
+use events::identity::PublisherKey;
 use events::refusal::Defect;
 use events::unit::{Millis, UnixMillis};
 use pipeline::Clock;
@@ -122,7 +123,7 @@ impl Node {
         let version = env!("CARGO_PKG_VERSION").parse().context("the version is a label")?;
         let settings =
             pump::Settings { drain_ms: Millis(stop_ms / 2), ..pump::Settings::new(version) };
-        let (network, publisher) = (speaker.network, outbox.key());
+        let whose = (speaker.network, outbox.key());
         let pump = Pump::new(Arc::clone(&spool), outbox, speaker, ways, clock_ms, settings);
         let shelf = pump.shelf();
         let subject = Subject {
@@ -133,10 +134,7 @@ impl Node {
             spool: Arc::clone(&spool),
             spool_bytes: config.spool.quota_bytes,
         };
-        let mut gifts = gifts(subject, &counts);
-        let pumped = pump.counts();
-        let refused = move || refused(&counts.snapshot(), &pumped.snapshot());
-        gifts.nodes.push(Heard { network, publisher, refused: Arc::new(refused) });
+        let gifts = gifts(subject, &counts, whose);
         let ending = CancellationToken::new();
         let run = pump.run(ending.clone());
         let pump = failures.watch("publishing", async move { Ok(run.await?) });
@@ -219,7 +217,14 @@ pub fn outbox_options(
     }
 }
 
-fn gifts(subject: Subject, doors: &intake::Counts) -> Gifts {
+fn gifts(
+    subject: Subject,
+    doors: &intake::Counts,
+    (network, publisher): (Network, PublisherKey),
+) -> Gifts {
+    let (turned, translated) = (doors.clone(), subject.pumped.clone());
+    let refused = Arc::new(move || refused(&turned.snapshot(), &translated.snapshot()));
+    let heard = Heard { network, publisher, refused };
     let (name, doors) = (subject.name.clone(), doors.clone());
     let (pumped, spool) = (subject.pumped.clone(), Arc::clone(&subject.spool));
     let numbers: Contributor = Arc::new(move |to: &mut Exposition| {
@@ -242,7 +247,7 @@ fn gifts(subject: Subject, doors: &intake::Counts) -> Gifts {
         to.gauge("naap_spool_bytes", "Raw records kept.", &[node], spool.used_bytes());
         to.gauge("naap_spool_records", "Raw records that wait.", &[node], backlog(&spool));
     });
-    Gifts { checks: checks(subject), contributors: vec![numbers], nodes: Vec::new() }
+    Gifts { checks: checks(subject), contributors: vec![numbers], nodes: vec![heard] }
 }
 
 /// What doors and translation refused, by the codes that are about events and what becomes of them.

@@ -34,10 +34,15 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
         bail!("nobody to send to: name a peer with --to, or in channel.to");
     }
     config.channel.to.iter().try_for_each(|url| doors::peer(config, url).map(drop))?;
-    let instance = doors::instance(config, true)?;
+    let instance =
+        room::wait("the data folder", || async { doors::instance(config, true) }).await?;
     let clock = store::clock();
-    let own = Own::of(&instance, config)?;
-    own.trust(&instance)?;
+    let open = || async {
+        let own = Own::of(&instance, config)?;
+        own.trust(&instance)?;
+        anyhow::Ok(own)
+    };
+    let own = room::wait("the data folder", open).await?;
     let (mut ways, mut witnesses) = (Vec::new(), Vec::new());
     for url in &config.channel.to {
         let peer: Arc<Peer> = Arc::new(doors::peer(config, url)?);

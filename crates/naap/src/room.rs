@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long is waited before something is tried again.
@@ -15,9 +16,12 @@ pub fn is_short(error: &anyhow::Error) -> bool {
     let full = [StorageFull, QuotaExceeded, FileTooLarge];
     error.chain().any(|cause| {
         let is_kind = |error: &io::Error| full.contains(&error.kind());
+        let warehouse = cause.downcast_ref::<warehouse::Error>();
         let outbox = cause.downcast_ref::<publisher::outbox::Error>();
         let spool = cause.downcast_ref::<publisher::spool::Error>();
         cause.downcast_ref::<io::Error>().is_some_and(is_kind)
+            || cause.downcast_ref::<Arc<io::Error>>().is_some_and(|error| is_kind(error))
+            || matches!(warehouse, Some(warehouse::Error::Full { .. }))
             || matches!(outbox, Some(publisher::outbox::Error::NoRoom(_)))
             || matches!(spool, Some(publisher::spool::Error::NoRoom { .. }))
     })

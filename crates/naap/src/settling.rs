@@ -87,10 +87,13 @@ pub fn start(
         let (counts, intake, clock) = (counts.clone(), Arc::clone(&intake), Arc::clone(&clock));
         let run =
             move |woken: &Receiver<Wake>| settler.run(woken, &clock, &|| counts.refusals(&intake));
-        Ok(run)
+        Ok::<_, pipeline::Error>(run)
     };
-    // What cannot be opened at the start ends the process.
-    let first = open()?;
+    // What cannot be opened at the start ends the process, unless trying again can help.
+    let first = match open() {
+        Err(error) if !error.is_retryable() => return Err(error.into()),
+        first => first,
+    };
     let thread = failures.watch_thread("settling", move || {
         let outcome = keep_on(first, &open, &woken, &board, AGAIN);
         board.say(State::Over);
@@ -102,13 +105,13 @@ pub fn start(
 /// Runs one settler after the other until they are told to stop: what went wrong where trying again can help is found
 /// out by opening another.
 fn keep_on<R: FnOnce(&Receiver<Wake>) -> Result<(), pipeline::Error>>(
-    first: R,
+    first: Result<R, pipeline::Error>,
     open: &impl Fn() -> Result<R, pipeline::Error>,
     woken: &Receiver<Wake>,
     board: &Board,
     pause: Duration,
 ) -> Result<(), pipeline::Error> {
-    let mut run = Ok(first);
+    let mut run = first;
     loop {
         match run.and_then(|run| run(woken)) {
             Err(error) if error.is_retryable() => {
@@ -210,7 +213,11 @@ mod tests {
             if opened.get() < 2 { Err(full()) } else { Ok(|_| Ok(())) }
         };
         let first: Run = |_| Err(full());
-        keep_on(first, &open, &woken, &board, Duration::ZERO).unwrap();
+        keep_on(Ok(first), &open, &woken, &board, Duration::ZERO).unwrap();
+        assert_eq!((opened.get(), board.fault()), (2, None));
+        // So it does where not even the first opening finds room.
+        opened.set(1);
+        keep_on(Err(full()), &open, &woken, &board, Duration::ZERO).unwrap();
         assert_eq!((opened.get(), board.fault()), (2, None));
     }
 
@@ -220,9 +227,9 @@ mod tests {
         let board = Board(Arc::new(Mutex::new(State::Works)));
         let never = || -> Result<Run, pipeline::Error> { panic!("nothing is to be tried again") };
         let first: Run = |_| Err(lost());
-        assert!(keep_on(first, &never, &woken, &board, Duration::ZERO).is_err());
+        assert!(keep_on(Ok(first), &never, &woken, &board, Duration::ZERO).is_err());
         wake.send(Wake::Stop).unwrap();
         let first: Run = |_| Err(full());
-        keep_on(first, &never, &woken, &board, Duration::ZERO).unwrap();
+        keep_on(Ok(first), &never, &woken, &board, Duration::ZERO).unwrap();
     }
 }

@@ -21,6 +21,8 @@ pub(crate) fn discovered(json: &mut Json, party: Party<'_>, latency_ms: u64) {
 pub(crate) struct Payment<'a> {
     pub party: Party<'a>,
     pub recipient: &'a str,
+    /// The address the orchestrator signs with, in mixed case.
+    pub signer: &'a str,
     pub sender: &'a str,
     /// Empty on every payment but a session's first.
     pub request_id: &'a str,
@@ -56,7 +58,7 @@ pub(crate) fn signed(
     json.text("session_id", payment.session_id);
     json.text("session_status", if sequence == 0 { "new" } else { "continuing" });
     json.text("pipeline", "live-video-to-video").text("request_id", payment.request_id);
-    json.text("orch_address", payment.recipient).text("orch_url", payment.party.url);
+    json.text("orch_address", payment.signer).text("orch_url", payment.party.url);
     json.text("manifest_id", payment.manifest_id).text("pm_session_id", payment.session_id);
     json.number("current_time_unix", at_ms / 1_000)
         .number("previous_time_unix", (at_ms / 1_000).saturating_sub(billable_s));

@@ -229,6 +229,7 @@ impl Stream {
         let payment = network::Payment {
             party: orchestrator.party(),
             recipient: &orchestrator.written.recipient,
+            signer: &orchestrator.written.signer_mixed,
             sender: &gateway.sender,
             request_id: "",
             manifest_id: manifest.unwrap_or_default(),

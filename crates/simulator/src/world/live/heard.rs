@@ -76,6 +76,7 @@ impl Live {
         let payment = network::Payment {
             party: orchestrator.party(),
             recipient: &orchestrator.written.recipient,
+            signer: &orchestrator.written.signer_mixed,
             sender: &gateway.sender,
             request_id: request,
             manifest_id: manifest,

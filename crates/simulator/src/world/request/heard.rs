@@ -61,6 +61,7 @@ impl Request {
         let payment = network::Payment {
             party: orchestrator.party(),
             recipient: &orchestrator.written.recipient,
+            signer: &orchestrator.written.signer_mixed,
             sender: &gateway.sender,
             request_id: "",
             manifest_id,
