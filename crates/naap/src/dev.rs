@@ -7,15 +7,18 @@ use std::sync::Arc;
 
 use channel::embedded::{Embedded, Limits};
 use channel::{Channel, Publish, Selector, Start, Subscribe};
+use pipeline::Clock;
 use publisher::pump::Way;
 
 use crate::backbone::{Foundation, known_networks};
 use crate::config::Config;
 use crate::console::Console;
+use crate::instance::Instance;
 use crate::known::{RECORD, Witness};
 use crate::node::{Node, Plan};
 use crate::own::{Addresses, Own};
 use crate::process::{Deadline, Signals};
+use crate::simulate::Simulation;
 use crate::store::{self, Store};
 use crate::{doors, process, room, simulate, web};
 
@@ -29,13 +32,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
         room::wait("the data folder", || async { doors::instance(config, true) }).await?;
     let clock = store::clock();
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
-    let open = || async {
-        let own = Own::of(&instance, config)?;
-        own.trust(&instance)?;
-        let simulation = simulate::prepare(&instance, config, &clock)?;
-        let store = Store::open(&instance, config, known_networks(&instance)?)?;
-        anyhow::Ok((own, simulation, store))
-    };
+    let open = || async { open(&instance, config, &clock) };
     let (own, mut simulation, store) = room::wait("the data folder", open).await?;
     store.vouch([own.node.key(), own.controller.key()]);
     if let Some(simulation) = &mut simulation {
@@ -77,7 +74,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let addresses =
         Addresses { api: Some(backbone.address), intake: node.intake, kafka: node.kafka };
     let signals = Signals::listen()?;
-    room::wait("addresses.json", || async { addresses.write(&instance) }).await?;
+    addresses.write(&instance, &failures)?;
     let api = backbone.address;
     console.line(format_args!("API        http://{api}, described at http://{api}/docs"))?;
     if config.simulation.enabled {
@@ -98,4 +95,17 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     deadline.join("the record's door", [following]).await;
     backbone.stop(deadline).await;
     outcome.and_then(|()| failed.late())
+}
+
+/// Who there is, and what the folder keeps.
+fn open(
+    instance: &Instance,
+    config: &Config,
+    clock: &Clock,
+) -> anyhow::Result<(Own, Option<Simulation>, Store)> {
+    let own = Own::of(instance, config)?;
+    own.trust(instance)?;
+    let simulation = simulate::prepare(instance, config, clock)?;
+    let store = Store::open(instance, config, known_networks(instance)?)?;
+    Ok((own, simulation, store))
 }

@@ -44,7 +44,7 @@ async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
     let backbone = foundation.open(gifts, config, &failures)?;
     let addresses = own::Addresses { api: Some(backbone.address), intake: None, kafka: None };
     let signals = Signals::listen()?;
-    room::wait("addresses.json", || async { addresses.write(&instance) }).await?;
+    addresses.write(&instance, &failures)?;
     console.line(format_args!(
         "API and channel http://{0}, described at http://{0}/docs",
         backbone.address

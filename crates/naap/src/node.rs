@@ -134,8 +134,7 @@ impl Node {
             spool: Arc::clone(&spool),
             spool_bytes: config.spool.quota_bytes,
         };
-        let gifts = gifts(subject, &counts, whose);
-        let ending = CancellationToken::new();
+        let (ending, gifts) = (CancellationToken::new(), gifts(subject, &counts, whose));
         let run = pump.run(ending.clone());
         let pump = failures.watch("publishing", async move { Ok(run.await?) });
         let (intake, kafka) = (node_intake, node_kafka);

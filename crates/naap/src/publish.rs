@@ -76,7 +76,7 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let serving =
         failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
     let signals = Signals::listen()?;
-    room::wait("addresses.json", || async { addresses.write(&instance) }).await?;
+    addresses.write(&instance, &failures)?;
     console.line(format_args!("sends to   {}", config.channel.to.join(", ")))?;
     if let Some(peers) = addresses.api {
         console.line(format_args!(

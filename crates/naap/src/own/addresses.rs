@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::config::{Config, HostPort};
 use crate::instance::{Instance, replace};
+use crate::process::Failures;
+use crate::room;
 
 /// The file, in the data folder. It is written once everything answers, and stays when the process is gone.
 const FILE: &str = "addresses.json";
@@ -24,11 +26,20 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Tells scripts.
-    pub fn write(&self, instance: &Instance) -> anyhow::Result<()> {
-        let path = instance.folder().join(FILE);
-        replace(&path, &serde_json::to_vec(self)?)
-            .with_context(|| format!("cannot write {}", path.display()))
+    /// Tells scripts; on a full disk later, when there is room.
+    pub fn write(&self, instance: &Instance, failures: &Failures) -> anyhow::Result<()> {
+        let (path, text) = (instance.folder().join(FILE), serde_json::to_vec(self)?);
+        let write = move || {
+            replace(&path, &text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        match write() {
+            Err(error) if room::is_short(&error) => {
+                let later = async move { room::wait(FILE, || async { write() }).await };
+                failures.watch("telling addresses", later);
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     /// Tells people about the doors of a node.
