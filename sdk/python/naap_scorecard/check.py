@@ -1,12 +1,32 @@
 """Compares the scorecard of an exported folder with the one its files give."""
 
-from . import canonical, pooled
+from collections import defaultdict
+
+from . import canonical, evidence, pooled
 from .folder import Diverges, Folder, Unusable
 from .hour import Settled, event_set
 from .standing import standing
+from .tally import Pair
 
 # What makes results of a tally, by the method a policy names.
-METHODS = {"pooled": pooled.results}
+METHODS = {"evidence": evidence.made_of, "pooled": pooled.made_of}
+
+
+class Counted:
+    """The tallies of a window."""
+
+    def __init__(self, hours):
+        # By the starts of hours.
+        self.hours = hours
+        self.pairs = defaultdict(Pair)
+        for _, tally in hours:
+            for key, pair in tally.pairs.items():
+                self.pairs[key].add(pair.numbers, pair.disagreed)
+
+    @property
+    def rows(self):
+        """The rows of all hours; some may be about the same."""
+        return [item for _, tally in self.hours for item in tally.rows.items()]
 
 
 def scorecard(folder):
@@ -14,18 +34,26 @@ def scorecard(folder):
     method = folder.policy["score"].get("method", "pooled")
     if method not in METHODS:
         raise Unusable(f"the policy's method {method} is not known here")
-    settled = Settled(folder)
-    return {
-        "basis": {"events": event_set(settled)},
-        "context": canonical.sha256(canonical.write(folder.context)).hex(),
+    made = {
+        "context": folder.context_hash,
         "format": "naap/scorecard/1",
         "network": folder.trust["network"],
         "policy": {"hash": folder.policy_hash, "id": folder.policy["id"]},
-        "results": METHODS[method](settled, folder.policy),
-        "standing": canonical.sha256(canonical.write(standing(settled))).hex(),
         "trust": canonical.sha256(canonical.write(folder.trust)).hex(),
-        "window": folder.hour.text,
+        "window": folder.window.text,
     }
+    if folder.window.is_hour():
+        settled = Settled(folder)
+        hours = [(settled.hour.start, settled.tally)]
+        made["basis"] = {"events": event_set(settled)}
+        made["standing"] = canonical.sha256(canonical.write(standing(settled))).hex()
+    else:
+        hours = [(one.hour.start, one.tally) for one in folder.tallies]
+        pinned = [{"hour": one.hour.text, "revision": one.revision, "tally": one.digest} for one in folder.tallies]
+        made["basis"] = {"hours": pinned}
+    if method == "evidence" and folder.register is None:
+        raise Unusable("the policy asks for a register, and the context names none")
+    return made | METHODS[method](Counted(hours), folder)
 
 
 def difference(told, found, path=""):
@@ -65,7 +93,7 @@ def check(path):
         digest = canonical.sha256(written).hex()
         for name, told, given in (
             ("digest", folder.digest, digest),
-            ("event_set", folder.event_set, found["basis"]["events"]),
+            ("event_set", folder.event_set, found["basis"].get("events")),
             ("network", folder.network, found["network"]),
         ):
             if told != given:
@@ -74,4 +102,4 @@ def check(path):
         return 1, f"diverges: {why}"
     except Unusable as why:
         return 2, f"cannot be checked: {why}"
-    return 0, f"agrees: {folder.hour.text} {digest}"
+    return 0, f"agrees: {folder.window.text} {digest}"

@@ -1,14 +1,15 @@
 """An exported folder: its files against its manifest, its batches and their events (docs/scoring.md, "What an export holds")."""
 
-import datetime
 import pathlib
 import re
 import tomllib
 
-from . import canonical, forms
+from . import canonical, forms, tally
+from .register import Register
+from .window import Hour, Window
 
-HOUR_MS = 3_600_000
-FILES = ("scorecard.json", "policy.toml", "trust.json", "context.json", "batches.ndjson")
+# What every folder has; besides, an hour has its batches, a longer window its tallies, and either perhaps a register.
+FILES = ("scorecard.json", "policy.toml", "trust.json", "context.json")
 EARLY_MS = 600_000
 LATE_MS = 30_000
 BATCH_EVENTS_MAX = 256
@@ -100,23 +101,6 @@ class Said:
         return (self.batch.sealed_ms, self.hash, *self.batch.place, self.index)
 
 
-class Hour:
-    """An hour of UTC, half-open."""
-
-    def __init__(self, text):
-        if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\dZ", text, re.ASCII):
-            raise Unusable(f"the window {text} is not an hour")
-        begin = datetime.datetime.strptime(text, "%Y-%m-%dT%HZ").replace(tzinfo=datetime.timezone.utc)
-        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-        self.text = text
-        self.start = (begin - epoch) // datetime.timedelta(milliseconds=1)
-        self.end = self.start + HOUR_MS
-
-    def holds(self, moment):
-        """Whether a moment lies in it."""
-        return self.start <= moment < self.end
-
-
 class Folder:
     """Everything a scorecard is made of."""
 
@@ -126,15 +110,17 @@ class Folder:
             manifest = canonical.read((path / "manifest.json").read_bytes())
             if manifest.get("format") != "naap/export/1":
                 raise Unusable("manifest.json is of another format")
-            content = {name: (path / name).read_bytes() for name in FILES}
+            self.window = Window(manifest["window"])
+            beside = "batches.ndjson" if self.window.is_hour() else "tallies.ndjson"
             listed = {entry["name"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
-            self.hour = Hour(manifest["window"])
+            names = (*FILES, beside, *(["register.json"] if "register.json" in listed else []))
+            content = {name: (path / name).read_bytes() for name in names}
             self.network = manifest["network"]
-            self.digest, self.event_set = manifest["digest"], manifest["event_set"]
-            batches = manifest["batches"]
+            self.digest, self.event_set = manifest["digest"], manifest.get("event_set")
+            batches = manifest["batches"] if self.window.is_hour() else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unusable(f"{path} is not a whole export: {error}") from error
-        for name in FILES:
+        for name in names:
             found = (len(content[name]), canonical.sha256(content[name]).hex())
             if listed.get(name) != found:
                 raise Diverges(f"{name}: the manifest says {listed.get(name)}, it has {found}")
@@ -145,9 +131,15 @@ class Folder:
         except ValueError as error:
             raise Unusable(f"policy.toml: {error}") from error
         self.trust = _trust(content["trust.json"])
-        self.context = _context(content["context.json"])
-        self.batches = _batches(content["batches.ndjson"])
-        if len(self.batches) != batches:
+        self.context_hash = canonical.sha256(content["context.json"]).hex()
+        self.open, register = _context(content["context.json"])
+        self.register = _register(register, content.get("register.json"))
+        self.batches, self.tallies = [], []
+        if self.window.is_hour():
+            self.batches = _batches(content["batches.ndjson"])
+        else:
+            self.tallies = _tallies(content["tallies.ndjson"], self.window)
+        if batches is not None and len(self.batches) != batches:
             raise Diverges(f"batches.ndjson: the manifest says {batches} batches, it has {len(self.batches)}")
 
 
@@ -164,13 +156,56 @@ def _trust(data):
 
 
 def _context(data):
+    """The open jobs, and the digest of the register where the context names one."""
     try:
         context = canonical.read(data)
-        if not all(forms.JOB(job) and forms.U53(moment) for job, moment in context.items()):
+        is_standing = set(context) == {"open", "register"}
+        jobs = context["open"] if is_standing else context
+        register = context["register"] if is_standing else None
+        if not all(forms.JOB(job) and forms.U53(moment) for job, moment in jobs.items()):
             raise ValueError("another form")
     except (ValueError, AttributeError) as error:
         raise Unusable(f"context.json: {error}") from error
-    return context
+    return jobs, register
+
+
+def _register(digest, data):
+    if digest is None:
+        return None
+    if data is None:
+        raise Unusable("the context names a register, and register.json is missing")
+    if canonical.sha256(data).hex() != digest:
+        raise Diverges(f"register.json: the context says {digest}, it has {canonical.sha256(data).hex()}")
+    try:
+        return Register(canonical.read(data))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unusable(f"register.json: {error}") from error
+
+
+class Counted:
+    """A line of tallies.ndjson: an hour's tally at a revision."""
+
+    def __init__(self, line):
+        value = canonical.read(line)
+        if set(value) != {"hour", "revision", "tally"} or not forms.U32(value["revision"]):
+            raise ValueError("another form")
+        self.hour, self.revision = Hour(value["hour"]), value["revision"]
+        self.digest = canonical.sha256(canonical.write(value["tally"])).hex()
+        self.tally = tally.read(value["tally"])
+
+
+def _tallies(data, window):
+    lines = data.split(b"\n")
+    if lines.pop():
+        raise Diverges("tallies.ndjson: the last line does not end")
+    try:
+        counted = sorted(map(Counted, lines), key=lambda one: one.hour.start)
+        hours = [one.hour.start for one in counted]
+        if len(set(hours)) != len(hours) or not all(window.holds(one.hour) for one in counted):
+            raise ValueError("an hour stands twice, or outside the window")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Diverges(f"tallies.ndjson: {error}") from error
+    return counted
 
 
 def _batches(data):

@@ -4,39 +4,36 @@ from collections import defaultdict
 
 from . import canonical
 from .admission import Authority
-from .obligations import Coverage, Owing
-from .stories import stories_of
-from .tenures import tenures_of
+from .obligations import Coverage, Owing, tokens_per_second_milli
+from .objectives import class_of
+from .pairs import compared
 from .probes import Probes
+from .register import host_of
+from .stories import is_telling, stories_of
+from .tenures import tenures_of
+from .tally import Key, Tally
 from .ties import Ties
 
 NEAR_MS = 600_000
-
-
-class Row:
-    """One row of a tally."""
-
-    def __init__(self):
-        self.counts = defaultdict(lambda: defaultdict(int))
-        self.tenures = 0
 
 
 class Settled:
     """An hour's tally, its events and what it leans on."""
 
     def __init__(self, folder):
-        self.hour, self.observe = folder.hour, folder.policy["observe"]
+        self.hour, self.observe = folder.window.last, folder.policy["observe"]
         batches = list({(batch.place, batch.hash): batch for batch in folder.batches}.values())
         self.authority = Authority(folder.trust, batches)
         self.batches = [batch for batch in batches if self.authority.stands(batch)]
-        self.context = folder.context
+        self.context = folder.open
         self.ties = Ties(batches, self.authority, self.hour)
         self.probes = Probes(self.batches, self.authority, self.hour)
-        self.rows = defaultdict(Row)
+        self.tally = Tally()
         self.proving = self._proving()
         self.coverage = Coverage(self.proving)
         self.asked = self._asked()
         self._jobs()
+        self._links()
         self.leaves = {leaf_of(said) for said in (*self.asked, *self.ties.held, *self.shown)}
 
     def _asked(self):
@@ -75,29 +72,64 @@ class Settled:
                 for episode in story.episodes():
                     self._episode(job, story, episode)
 
+    def _links(self):
+        """What ties whom to what, by the words of the hour."""
+        for said in self.asked:
+            if not self.hour.holds(said.when):
+                continue
+            if said.kind == "payment.sent" and said.role == "gateway" and "sender" in said.body:
+                self.tally.links.add((said.reporter, said.reporter, "payer", said.body["sender"]))
+            elif said.kind == "roster.observed":
+                hosts = map(host_of, said.body["urls"])
+                self.tally.links |= {(said.body["member"], said.reporter, "host", host) for host in hosts}
+
     def _episode(self, job, story, episode):
         tenures = tenures_of(episode)
         whose = [self._whose(tenure) for tenure in tenures]
-        pipeline, model = self._class(episode, tenures, [tie for _, tie in whose])
+        work = story.workload, *self._class(episode, tenures, [tie for _, tie in whose])
         speakers = {said.reporter for said in episode.claims if said.role == "tester"} | {story.teller}
         origin = "probe" if self.probes.is_test(job, episode.first_word()) else "organic"
-        for tenure, (operator, _) in zip(tenures, whose):
+        if any(map(is_telling, episode.words())):
+            self.tally.demanding.add(story.teller)
+        for tenure, (operator, tie) in zip(tenures, whose):
             if tenure.is_self_told:
                 continue
             signer = tenure.names.get("signer") if operator is None else None
             sources = tuple(sorted(speakers - {operator}))
-            key = (
-                operator, signer, tenure.names.get("url"), (story.workload, pipeline, model), sources, origin,
-                episode.says("region"), story.role == "collector",
+            about = (
+                operator, signer, tenure.names.get("url"), work, sources, origin, episode.says("region"),
+                story.role == "collector",
             )  # fmt: skip
+            judged_by = class_of(story.work, work, tie, self.observe)
+            owing = Owing(tenure, episode, self.hour, self.observe, judged_by, self.coverage, operator)
+            owed = list(owing.outcomes())
+            for kind, due, (outcome, why) in owed:
+                self._row(about, due).counts[kind][outcome, why] += 1
+            for moment in self._measured(tenure):
+                self._row(about, moment)
             if self.hour.holds(tenure.told):
-                self.rows[*key, self._block(tenure.told)].tenures += 1
-            owing = Owing(tenure, episode, self.hour, self.observe, self.coverage, operator)
-            for kind, due, (outcome, why) in owing.outcomes():
-                self.rows[*key, self._block(due)].counts[kind][outcome, why] += 1
+                self._row(about, tenure.told).tenures += 1
+                is_disputed = any(outcome == "disputed" for _, _, (outcome, _) in owed)
+                self._compare(episode, tenure, operator, is_disputed)
 
-    def _block(self, moment):
-        return moment // self.observe["block_ms"]
+    def _compare(self, episode, tenure, operator, is_disputed):
+        if "compare" in self.observe:
+            for other, numbers, found in compared(episode, tenure, operator, is_disputed, self.observe["compare"]):
+                self.tally.pairs[other, episode.story.teller].add(numbers, found)
+
+    def _measured(self, tenure):
+        """When something of a tenure is measured that is neither an obligation nor that it was told."""
+        segment = tenure.segment
+        if tenure.end is not None and self.hour.holds(tenure.end):
+            is_timed = segment and segment["success"] and segment.get("duration_ms") and "latency_ms" in segment
+            if tenure.ending in ("failed", "swapped") or is_timed or tokens_per_second_milli(tenure) is not None:
+                yield tenure.end
+        for said in tenure.statuses:
+            if self.hour.holds(said.when) and ("fps_in" in said.body or "fps_out" in said.body):
+                yield said.when
+
+    def _row(self, about, moment):
+        return self.tally.rows[Key(*about, moment // self.observe["block_ms"])]
 
     def _whose(self, tenure):
         if "recipient" in tenure.names:

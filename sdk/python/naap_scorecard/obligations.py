@@ -6,7 +6,12 @@ from .stories import are_same, is_other_side, names_of
 
 MILLION = 1_000_000
 # In the order in which a scorecard lists them.
-ORDER = ("start", "output", "ending", "latency", "quality")
+ORDER = (
+    "start", "output", "ending", "latency", "quality", "end_to_end", "stay", "jitter", "status", "throughput",
+)  # fmt: skip
+# Whoever has the work may say that these were met.
+BY_OUTPUT = ("start", "output", "latency", "end_to_end")
+JITTER_STATUSES_MIN = 3
 BY_REASON = {
     "capacity": ("declined", None),
     "user_disconnect": ("excused", "user_left"),
@@ -48,9 +53,9 @@ class Coverage:
 class Owing:
     """Reads what one tenure of an episode owes in an hour."""
 
-    def __init__(self, tenure, episode, hour, observe, coverage, operator):
+    def __init__(self, tenure, episode, hour, observe, work, coverage, operator):
         self.tenure, self.episode, self.hour = tenure, episode, hour
-        self.work, self.grace_ms = episode.story.work, observe["grace_ms"]
+        self.work, self.grace_ms = work, observe["grace_ms"]
         self.coverage, self.operator = coverage, operator
         # The end that was told, or the silence that became one in the hour.
         self.end, self.ending = tenure.end, tenure.ending
@@ -68,12 +73,16 @@ class Owing:
                 owed.append(("start", *self._output(self.work["start_patience_ms"], self.tenure.first_output)))
             owed.append(("output", *self._output(self.work["output_patience_ms"], self.tenure.output)))
             owed.append(("latency", *self._latency()))
+            if "end_to_end_objective_ms" in self.work:
+                owed.append(("end_to_end", *self._output(self.work["end_to_end_objective_ms"], self.tenure.output)))
         if is_session:
-            owed.append(("ending", self.end, self._ending()))
-            owed.append(("quality", *self._quality()))
+            owed += [(kind, self.end, outcome) for kind, outcome in self._ending()]
+            owed += self._hourly()
+        else:
+            owed.append(("throughput", self.tenure.end, self._throughput()))
         for kind, due, outcome in owed:
-            if due is not None and self.hour.holds(due):
-                if outcome == BAD and kind in ("start", "output", "latency") and self._is_disputed(due):
+            if due is not None and outcome is not None and self.hour.holds(due):
+                if outcome == BAD and kind in BY_OUTPUT and self._is_disputed(due):
                     outcome = DISPUTED
                 yield kind, due, outcome
 
@@ -118,29 +127,63 @@ class Owing:
         return BY_REASON.get(tenure.reason, BAD)
 
     def _ending(self):
+        """What is owed when it ends."""
+        is_apart = self.work.get("swaps_apart", False)
         if self.ending == "silent":
-            return ("excused", "end_unknown")
-        return GOOD if self.ending == "completed" else self._by_reason()
+            yield "ending", ("excused", "end_unknown")
+        elif self.ending == "completed":
+            yield "ending", GOOD
+            if is_apart:
+                yield "stay", GOOD
+        elif self.ending is not None:
+            yield "stay" if is_apart and self.ending == "swapped" else "ending", self._by_reason()
 
-    def _quality(self):
+    def _throughput(self):
+        least, rate = self.work.get("throughput_min_milli"), tokens_per_second_milli(self.tenure)
+        return None if least is None or rate is None else _judged(rate >= least)
+
+    def _hourly(self):
+        """What is owed once in each hour."""
         last = self.hour.end - 1
         lived = last if self.end is None else self.episode.last_word() if self.ending == "silent" else self.end
         begin, due = max(self.tenure.begin, self.hour.start), min(lived, last)
         if "quality_after_ms" not in self.work or due - begin < self.work["quality_after_ms"]:
-            return None, None
+            return
         statuses = [said.body for said in self.tenure.statuses if begin <= said.when <= due]
+        yield "quality", due, self._quality(statuses, due)
+        share, jitter = self.work.get("jitter_share_ppm"), self._jitter(statuses)
+        if share is not None and jitter is not None:
+            yield "jitter", due, _judged(jitter <= share)
+        share = self.work.get("status_share_ppm")
+        if share is not None and statuses:
+            clean = sum("error" not in status and status.get("state") not in ("error", "offline") for status in statuses)
+            yield "status", due, _judged(clean * MILLION >= len(statuses) * share)
+
+    def _quality(self, statuses, due):
         reached = [reach for reach in map(self._reaches, statuses) if reach is not None]
         if reached:
-            return due, GOOD if 2 * sum(reached) >= len(reached) else BAD
+            return _judged(2 * sum(reached) >= len(reached))
         if any(status.get("fps_in") == 0 for status in statuses):
-            return due, ("excused", "input_failed")
-        return due, MISSING if statuses else self._silence(due)
+            return ("excused", "input_failed")
+        return MISSING if statuses else self._silence(due)
+
+    def _possible(self, status):
+        """The frames that could come out of what came in; 0 where none could."""
+        frames = status.get("fps_in", 0)
+        return min(frames, self.work.get("fps_target_milli", frames))
 
     def _reaches(self, status):
-        fps_in, fps_out, share = status.get("fps_in"), status.get("fps_out"), self.work.get("fps_share_ppm")
-        if not fps_in or fps_out is None or share is None:
+        fps_out, share, possible = status.get("fps_out"), self.work.get("fps_share_ppm"), self._possible(status)
+        return None if not possible or fps_out is None or share is None else fps_out * MILLION >= possible * share
+
+    def _jitter(self, statuses):
+        """How far frames out strayed from their mean, in parts per million of it."""
+        frames = [(status["fps_out"], self._possible(status)) for status in statuses if "fps_out" in status]
+        shares = [min(out, possible) * MILLION // possible for out, possible in frames if possible]
+        count, total = len(shares), sum(shares)
+        if count < JITTER_STATUSES_MIN or not total:
             return None
-        return fps_out * MILLION >= min(fps_in, self.work.get("fps_target_milli", fps_in)) * share
+        return sum(abs(share * count - total) for share in shares) * MILLION // (count * total)
 
     def _is_disputed(self, due):
         for said in self.episode.claims:
@@ -148,6 +191,21 @@ class Owing:
                 if said.reporter == self.operator if self.operator else are_same(names_of(said), self.tenure.names):
                     return True
         return False
+
+
+def _judged(is_met):
+    return GOOD if is_met else BAD
+
+
+def tokens_per_second_milli(tenure):
+    """Thousandths of tokens per second of an answer; None where nobody can tell."""
+    tokens = tenure.tokens or {}
+    if "rate_milli" in tokens:
+        return tokens["rate_milli"]
+    if "completion" not in tokens:
+        return None
+    took = tenure.end - tenure.begin - tokens.get("ttft_ms", 0)
+    return tokens["completion"] * MILLION // took if took > 0 else None
 
 
 def _tells_of_output(said):

@@ -23,15 +23,15 @@ class Gathered:
         self.evidence = {False: Evidence(), True: Evidence()}
         self.tenures, self.urls = 0, set()
 
-    def add(self, url, sources, collected, row):
+    def add(self, key, row):
         """Takes in a row."""
         self.tenures += row.tenures
-        if url is not None:
-            self.urls.add(url)
-        if not sources:
+        if key.url is not None:
+            self.urls.add(key.url)
+        if not key.sources:
             return
-        evidence = self.evidence[collected]
-        evidence.sources.update(sources)
+        evidence = self.evidence[key.collected]
+        evidence.sources.update(key.sources)
         for kind, outcomes in row.counts.items():
             for outcome, count in outcomes.items():
                 evidence.counts[kind][outcome] += count
@@ -54,6 +54,28 @@ def written(counts):
     return members | ({"excused": excused} if excused else {})
 
 
+def indicators(counts):
+    """The outcomes of each kind of obligation, in order."""
+    return [
+        present({"counts": written(outcomes), "obligation": kind, "share": share(outcomes)})
+        for kind, outcomes in sorted(counts.items(), key=lambda pair: ORDER.index(pair[0]))
+    ]
+
+
+def named(work):
+    """A kind of work as a scorecard names it."""
+    workload, pipeline, model = work
+    return present({"model": model, "pipeline": pipeline, "workload": workload})
+
+
+def order(key):
+    """The order of results by operator, signer and kind of work."""
+    operator, signer, work = key
+    workload, pipeline, model = work or (None, None, None)
+    place = WORKLOADS.index(workload) if workload else -1
+    return operator or "", signer or "", work is not None, model or "", pipeline or "", place
+
+
 def result(who, work, gathered, rule):
     """One result."""
     is_signed = bool(gathered.evidence[False].counts)
@@ -65,11 +87,8 @@ def result(who, work, gathered, rule):
     operator, signer = who
     lacking = rule["obligations_min"] - known(pooled)
     made = {
-        "class": work,
-        "indicators": [
-            present({"counts": written(counts), "obligation": kind, "share": share(counts)})
-            for kind, counts in sorted(evidence.counts.items(), key=lambda pair: ORDER.index(pair[0]))
-        ],
+        "class": work and named(work),
+        "indicators": indicators(evidence.counts),
         "operator": operator,
         "signer": signer,
         "sources": sorted(evidence.sources),
@@ -90,23 +109,12 @@ def present(members):
     return {name: value for name, value in members.items() if value is not None}
 
 
-def results(settled, policy):
-    """Every result of a tally, in order."""
+def made_of(counted, folder):
+    """What a scorecard says by this method: every result, in order."""
     gathered = defaultdict(Gathered)
-    for key, row in settled.rows.items():
-        operator, signer, url, work, sources, _, _, collected, _ = key
-        for kind in (None, work):
-            gathered[operator, signer, kind].add(url, sources, collected, row)
-
-    def order(key):
-        operator, signer, work = key
-        workload, pipeline, model = work or (None, None, None)
-        place = WORKLOADS.index(workload) if workload else -1
-        return operator or "", signer or "", work is not None, model or "", pipeline or "", place
-
-    made = []
-    for key in sorted(gathered, key=order):
-        operator, signer, work = key
-        named = work and present({"model": work[2], "pipeline": work[1], "workload": work[0]})
-        made.append(result((operator, signer), named, gathered[key], policy["score"]))
-    return made
+    for key, row in counted.rows:
+        if row.is_counted():
+            for work in (None, key.work):
+                gathered[key.operator, key.signer, work].add(key, row)
+    rule = folder.policy["score"]
+    return {"results": [result(key[:2], key[2], gathered[key], rule) for key in sorted(gathered, key=order)]}

@@ -20,6 +20,8 @@ class Tenure:
         self.first_output = self.output = None
         self.statuses = []
         self.segment = None
+        # What an answer said of its tokens.
+        self.tokens = None
 
     def name(self, names):
         """Takes over the names it did not have."""
@@ -141,6 +143,7 @@ class Reader:
             first = said.body.get("tokens", {}).get("ttft_ms")
             running.gives_first(said.when if first is None else min(said.when, running.begin + first))
             running.gives(said.when)
+            running.tokens = said.body.get("tokens")
 
     def _attempt(self, said, names):
         body = said.body

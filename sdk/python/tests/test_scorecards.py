@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from naap_scorecard import canonical, check, forms  # noqa: E402
+from naap_scorecard import bounds, canonical, check, forms  # noqa: E402
 
 EXPORTS = sorted(path for path in pathlib.Path(os.environ["NAAP_EXPORTS"]).iterdir() if path.is_dir())
 CASES = pathlib.Path(__file__).resolve().parents[3] / "cases"
@@ -22,7 +22,7 @@ class Exports(unittest.TestCase):
         wrong = [f"{name}: {line}" for name, (code, line) in found.items() if code != 0]
         self.assertEqual(wrong, [])
         worlds = sum(name.startswith("world-") for name in found)
-        print(f"{len(found) - worlds} hours of cases and {worlds} of worlds agree")
+        print(f"{len(found) - worlds} hours of cases and {worlds} hours and longer windows of worlds agree")
         self.assertGreaterEqual(worlds, 200)
 
     def test_every_case_of_the_checkout_is_there(self):
@@ -31,10 +31,12 @@ class Exports(unittest.TestCase):
 
 
 class Touched(unittest.TestCase):
+    ORIGINAL = EXPORTS[0]
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
-        shutil.copytree(EXPORTS[0], self.folder, dirs_exist_ok=True)
+        shutil.copytree(self.ORIGINAL, self.folder, dirs_exist_ok=True)
 
     def rewrite(self, name, content):
         """Writes a file, and the manifest so that all its hashes fit."""
@@ -80,6 +82,51 @@ class Touched(unittest.TestCase):
         (self.folder / "context.json").unlink()
         self.assertEqual(check.check(self.folder)[0], 2)
         self.assertEqual(check.check(self.folder / "nowhere")[0], 2)
+
+    def test_policies_kept_for_comparison_are_said_to_be_unknown(self):
+        for name in ("leaderboard", "naap-quality-benchmark-v1"):
+            self.rewrite("policy.toml", (CASES.parent / "policies" / f"{name}.toml").read_bytes())
+            code, line = check.check(self.folder)
+            self.assertEqual((code, "is not known here" in line), (2, True), line)
+
+
+class TouchedWindow(Touched):
+    """The same of a longer window whose policy asks for a register."""
+
+    ORIGINAL = next(path for path in EXPORTS if (path / "tallies.ndjson").exists() and (path / "register.json").exists())
+
+    def test_a_count_that_was_made_better_is_named(self):
+        tallies = (self.folder / "tallies.ndjson").read_bytes()
+        self.rewrite("tallies.ndjson", tallies.replace(b'"tenures":1', b'"tenures":2', 1))
+        code, line = check.check(self.folder)
+        self.assertEqual((code, line.startswith("diverges: /basis/hours/")), (1, True), line)
+
+    def test_a_batch_that_was_taken_away_is_missed(self):
+        lines = (self.folder / "tallies.ndjson").read_bytes().splitlines(keepends=True)
+        self.rewrite("tallies.ndjson", b"".join(lines[:-1]))
+        self.assertEqual(check.check(self.folder)[0], 1)
+
+    def test_an_event_that_was_changed_breaks_its_batch(self):
+        self.rewrite("register.json", b'{"hosts":{},"links":[],"operators":{},"reporters":{}}'.replace(b"[]", b"[ ]"))
+        code, line = check.check(self.folder)
+        self.assertEqual((code, line.startswith("diverges: register.json: the context says")), (1, True), line)
+
+
+class Bounds(unittest.TestCase):
+    RULE = {"exact_failures_max": 40, "tail_ppm": 50_000, "z_nano": 1_644_853_627}
+
+    def test_bounds_are_those_of_the_document(self):
+        # And of an independent program in exact fractions.
+        known = {
+            (0, 7): 0, (1, 0): 49_999, (30, 0): 904_966, (995, 5): 989_515, (160, 40): 747_750, (900, 100): 882_766,
+            (5, 2): 341_261, (1, 32): 1_553, (2**64 - 1, 0): 999_999,
+        }  # fmt: skip
+        self.assertEqual({seen: bounds.lower_bound(*seen, self.RULE) for seen in known}, known)
+
+    def test_nothing_buys_back_a_zero(self):
+        self.assertEqual(bounds.compose([(0, 1), (1_000_000, 15)]), 0)
+        self.assertEqual(bounds.compose([(1_000_000, 16)]), 1_000_000)
+        self.assertEqual(bounds.compose([(49_999, 8), (49_999, 5), (49_999, 3)]), 49_999)
 
 
 class Forms(unittest.TestCase):

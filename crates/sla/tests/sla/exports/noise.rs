@@ -7,7 +7,7 @@ use events::body::Body;
 use events::body::probe::{Committed, Revealed, commitment};
 use events::body::record::Revoked;
 use events::event::Role;
-use events::identity::{Digest, JobId};
+use events::identity::{Digest, JobId, ServiceUrl};
 use events::unit::{HOUR_MS, Millis, UnixMillis};
 use serde_json::{Map, Value, json};
 
@@ -94,6 +94,15 @@ fn offered(chance: &mut Chance, people: &[Person]) -> Value {
     if chance.in_ten(2) {
         data["omitted"] = json!(0);
     }
+    // Cards that name the model, none, or another pipeline; of one kind or of two.
+    let gpu = |chance: &mut Chance| {
+        json!({
+            "model": chance.pick(&[Some("model-1"), Some("model-2"), None]),
+            "name": chance.pick(&[Some("card-1"), Some("card-1"), Some("card-2"), None]),
+            "pipeline": chance.pick(&[None, None, Some("live-video-to-video"), Some("another")]),
+        })
+    };
+    data["gpus"] = (0..chance.below(4)).map(|_| gpu(chance)).collect();
     data
 }
 
@@ -105,7 +114,7 @@ fn data(chance: &mut Chance, people: &[Person], kind: &str) -> Value {
         "digest": Digest::ZERO,
         "duration_ms": took,
         "fps_in": chance.pick(&[0, 20_000, 30_000, 60_000]),
-        "fps_out": chance.pick(&[0, 0, 16_000, 15_999, 24_000]),
+        "fps_out": chance.pick(&[0, 0, 16_000, 15_999, 24_000, 24_000, 24_000]),
         "latency_ms": chance.pick(&[0, 900, 4_000, 4_001]),
         "orchestrator": names(chance, people),
         "output": "media",
@@ -113,7 +122,11 @@ fn data(chance: &mut Chance, people: &[Person], kind: &str) -> Value {
         "revision": 0,
         "scenario": "noise/1",
         "success": chance.in_ten(6),
-        "tokens": {"ttft_ms": chance.pick(&[0, 900, 31_000, 900_000])},
+        "tokens": {
+            "completion": chance.pick(&[None, Some(0), Some(100), Some(9_000)]),
+            "rate_milli": chance.pick(&[None, None, Some(9_999), Some(10_000), Some(30_000)]),
+            "ttft_ms": chance.pick(&[None, Some(0), Some(900), Some(31_000), Some(900_000)]),
+        },
         "window": "2026-01-08T21Z",
         "witness": chance.pick(&["gateway", "gateway", "runner", "orchestrator"]),
     });
@@ -128,9 +141,24 @@ fn data(chance: &mut Chance, people: &[Person], kind: &str) -> Value {
         return offered(chance, people);
     }
     let Value::Object(mut members) = all else { return Value::Null };
+    if kind == "stream.status" {
+        members
+            .insert("error".to_owned(), json!(chance.pick(&[None, None, None, Some("timeout")])));
+        let states =
+            [None, Some("online"), Some("online"), Some("loading"), Some("error"), Some("offline")];
+        members.insert("state".to_owned(), json!(chance.pick(&states)));
+    }
+    if kind == "probe.observed" {
+        let came = chance.pick(&[None, Some(0), Some(900), Some(29_000), Some(90_000)]);
+        members.insert("first_output_ms".to_owned(), json!(came));
+    }
     // What a status, say, has no member for is passed over; `error` and others of the same name would be refused.
     if kind == "payment.sent" || kind == "job.requested" {
         members.retain(|name, _| name == "orchestrator");
+    }
+    if kind == "payment.sent" {
+        let sender = people.get(usize::try_from(chance.below(24)).unwrap());
+        members.insert("sender".to_owned(), json!(sender.map(|person| person.address)));
     }
     for member in optional {
         match chance.below(6) {
@@ -269,6 +297,20 @@ fn record(
         _ => {
             let listed = people.iter().filter(|_| !chance.in_ten(1));
             let mut bodies = roster(at_ms, listed.collect::<Vec<_>>());
+            let hosts =
+                ["https://shared.example:8935", "https://one.sslip.io:8935", "https://[::1]:8935"];
+            let hosts = [
+                hosts.as_slice(),
+                &["https://10.0.0.1:1", "https://a.b.co.uk:1", "https://co.uk:1"],
+            ]
+            .concat();
+            for body in &mut bodies {
+                if let Body::RosterObserved(member) = body
+                    && chance.in_ten(2)
+                {
+                    member.urls = vec![ServiceUrl::normalise(chance.pick(&hosts)).unwrap()];
+                }
+            }
             if chance.in_ten(3) {
                 bodies.pop();
             }
