@@ -1,8 +1,9 @@
 //! What a scorecard rests on, as plain files that any language can read and settle again.
 //!
-//! A folder holds `manifest.json`, `scorecard.json` (the digested bytes), `policy.toml`, `trust.json`, `context.json`
-//! and `batches.ndjson` (whole batches, a line each). Nothing in it was not public before, and nothing else is needed.
+//! A folder holds `manifest.json`, `scorecard.json` (the digested bytes), `policy.toml`, `trust.json`, `context.json`,
+//! `register.json` where the context names a register, and `batches.ndjson` (whole batches, a line each). Nothing in it was not public before, and nothing else is needed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -22,9 +23,12 @@ use crate::Error;
 /// The format of the manifest.
 pub const FORMAT: &str = "naap/export/1";
 
-/// The names an export may hold; a manifest's names are checked against these and never become paths.
+/// The names an export holds, [`REGISTER`] aside; a manifest's names are checked against these and never become paths.
 pub const FILES: [&str; 5] =
     ["scorecard.json", "policy.toml", "trust.json", "context.json", BATCHES];
+
+/// The name of the file that holds the register, where the context names one.
+pub const REGISTER: &str = "register.json";
 
 /// The name of the file that holds the batches.
 pub const BATCHES: &str = "batches.ndjson";
@@ -35,7 +39,7 @@ pub const BATCHES: &str = "batches.ndjson";
 pub struct FileEntry {
     /// How long it is.
     pub bytes: u64,
-    /// One of [`FILES`].
+    /// One of [`FILES`], or [`REGISTER`].
     pub name: String,
     /// SHA-256 of what it holds.
     pub sha256: Digest,
@@ -61,6 +65,18 @@ pub struct Manifest {
     pub revision: u32,
     /// The window.
     pub window: Window,
+}
+
+impl Manifest {
+    /// The names of the files, which are ours and not the manifest's; none where it lists any others.
+    pub fn names(&self) -> Option<Vec<&'static str>> {
+        let has_register = self.files.iter().any(|file| file.name == REGISTER);
+        let mut names: Vec<&str> = FILES.to_vec();
+        names.extend(has_register.then_some(REGISTER));
+        let listed: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
+        let is_whole = listed == names.iter().copied().collect();
+        (is_whole && self.files.len() == names.len()).then_some(names)
+    }
 }
 
 /// An export whose batches are still in the ledger.
@@ -95,12 +111,15 @@ impl Export {
             .map_err(|_| absent("has an unreadable scorecard"))?;
         let document =
             |digest: &Digest, what: &str| reader.document(digest)?.ok_or_else(|| absent(what));
-        let small = vec![
+        let mut small = vec![
             ("scorecard.json", view.scorecard_bytes),
             ("policy.toml", document(&scorecard.policy.hash, "names a policy that was not kept")?),
             ("trust.json", document(&scorecard.trust, "names a trust file that was not kept")?),
             ("context.json", canonical_bytes(&view.context)),
         ];
+        if let Some(register) = view.context.register() {
+            small.push((REGISTER, document(&register, "names a register that was not kept")?));
+        }
         let mut files: Vec<FileEntry> =
             small.iter().map(|(name, content)| entry(name, content)).collect();
         files.push(batches_entry(ledger, &view.used)?);

@@ -8,10 +8,13 @@ mod due;
 mod live;
 pub mod note;
 mod proof;
+mod publishers;
 mod recall;
 pub mod schedule;
 mod scribe;
+pub mod standing;
 mod traces;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -25,9 +28,9 @@ use ledger::{Entry, Ledger};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::trust::TrustFile;
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 use warehouse::Warehouse;
-use warehouse::record::{Head, PublisherRow, RefusalCount, Touch, TouchedHour};
+use warehouse::record::{RefusalCount, Touch, TouchedHour};
 
 use crate::intake::{KnownKeys, Refusals};
 use crate::{Clock, Error};
@@ -35,6 +38,7 @@ use board::Board;
 use live::Live;
 use note::{Care, Face, Noted, note, spread};
 use proof::{is_fork, standing_at, take_last_good};
+use standing::Registers;
 
 /// The name of the settler's cursor in the warehouse: the next ledger record to note.
 const CURSOR: &str = "settle";
@@ -81,6 +85,15 @@ pub enum News<'a> {
         /// The revision.
         revision: u32,
     },
+    /// A window of several hours was made.
+    Made {
+        /// The digest of its scorecard.
+        digest: Digest,
+        /// The network.
+        network: Network,
+        /// The window.
+        window: Window,
+    },
 }
 
 /// Hears a settler's news. It must not block.
@@ -91,6 +104,8 @@ pub type Listener = Box<dyn FnMut(&News<'_>) + Send>;
 pub struct Step {
     /// Records noted.
     pub noted: u64,
+    /// Hours whose longer windows were made.
+    pub rolled: u64,
     /// Hours looked at because they were due.
     pub settled: u64,
 }
@@ -122,6 +137,7 @@ pub struct Settler {
     live: Live,
     next: u64,
     options: Options,
+    registers: Registers,
     warehouse: Arc<dyn Warehouse>,
 }
 
@@ -141,6 +157,7 @@ impl Settler {
         }
         let live = Live::new(options.live_events_max);
         let heard = BTreeMap::new();
+        let registers = Registers::new(&options.policy);
         let mut settler = Self {
             began: next,
             boards,
@@ -153,12 +170,14 @@ impl Settler {
             live,
             next,
             options,
+            registers,
             warehouse,
         };
         settler.warehouse.record_document(settler.options.policy.text.as_bytes())?;
         for trust in &settler.options.trust {
             settler.warehouse.record_document(&sla::scorecard::canonical_bytes(&trust.sorted()))?;
         }
+        settler.registers.keep_empty(settler.warehouse.as_ref())?;
         settler.recall()?;
         Ok(settler)
     }
@@ -182,17 +201,22 @@ impl Settler {
         }
     }
 
-    /// Notes what is new, shows it, and settles at most one hour that is due.
+    /// Notes what is new, shows it, and settles at most one hour that is due, or makes the windows that end with one.
     pub fn step(&mut self, now: UnixMillis) -> Result<Step, Error> {
         self.recall_views(now)?;
         let noted = self.follow(now, false)?;
         self.show(now)?;
-        let settled = if self.is_caught_up() { self.settle_due(now, 1)? } else { 0 };
-        Ok(Step { noted, settled })
+        if !self.is_caught_up() {
+            return Ok(Step { noted, ..Step::default() });
+        }
+        let settled = self.settle_due(now, 1)?;
+        // Windows rest on what their hours came to, so hours come first.
+        let rolled = if settled == 0 { self.roll(now, 1, &mut |_, _| {})? } else { 0 };
+        Ok(Step { noted, rolled, settled })
     }
 
     /// Notes everything there is and settles at once every hour that came to an end and was touched by it, or was to be
-    /// settled at once before.
+    /// settled at once before; then it makes the longer windows that lack.
     ///
     /// `progress` hears how many records are noted and how many hours wait.
     pub fn catch_up(
@@ -205,6 +229,7 @@ impl Settler {
             progress(self.next, 0);
         }
         let settled = self.settle_at_once(now, progress)?;
+        self.roll(now, usize::MAX, progress)?;
         self.record_publishers()?;
         Ok(settled)
     }
@@ -286,48 +311,13 @@ impl Settler {
 
     /// Shows what is new of the open hours.
     fn show(&mut self, now: UnixMillis) -> Result<(), Error> {
+        let (policy, registers) = (&self.options.policy, &self.registers);
         for (network, board) in &mut self.boards {
-            self.live.show(*network, board, &self.options.policy, self.warehouse.as_ref(), now)?;
+            let warehouse = self.warehouse.as_ref();
+            self.live.show(*network, board, policy, registers, warehouse, now)?;
         }
         if self.live.is_time_for_publishers(now) {
             self.record_publishers()?;
-        }
-        Ok(())
-    }
-
-    fn record_publishers(&mut self) -> Result<(), Error> {
-        let fresh = self.heard.iter_mut().filter(|(_, heard)| heard.is_fresh);
-        let rows: Vec<PublisherRow> = fresh
-            .map(|((key, epoch), heard)| {
-                heard.is_fresh = false;
-                let head = self.ledger.head(*key, *epoch).map(|head| head.highest);
-                let gaps = self
-                    .ledger
-                    .gaps(*key, *epoch, 0, 64)
-                    .into_iter()
-                    .map(|gap| (*gap.start(), *gap.end()));
-                let trust = self.options.trust.iter().find(|trust| trust.network == heard.network);
-                let role = heard.face.as_ref().map(|face| face.role);
-                let collected = role == Some(events::event::Role::Collector);
-                PublisherRow {
-                    address: heard.face.as_ref().map(|face| face.address),
-                    batches: heard.batches,
-                    collected: collected && trust.is_some(),
-                    epoch: *epoch,
-                    events: heard.events,
-                    gaps: gaps.collect(),
-                    head: head.map(|tip| Head { hash: tip.hash, seq: tip.seq }),
-                    key: *key,
-                    last_received_ms: heard.last_received_ms,
-                    network: heard.network,
-                    node: heard.face.as_ref().map(|face| face.node.clone()),
-                    role,
-                    sealed_ms: head.map(|tip| tip.sealed_ms),
-                }
-            })
-            .collect();
-        if !rows.is_empty() {
-            self.warehouse.record_publishers(&rows)?;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use sla::scorecard::Scorecard;
 use sla::trust::TrustFile;
 use sla::window::Span;
 
-use crate::export::{BATCHES, FILES, FORMAT, Manifest};
+use crate::export::{BATCHES, FILES, FORMAT, Manifest, REGISTER};
 use crate::settle::note::spread;
 
 /// The most bytes of a file other than the batches.
@@ -89,9 +89,10 @@ pub fn verify(
             format!("format {:?}, not {FORMAT:?}", manifest.format),
         ));
     }
-    let named: BTreeSet<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
-    if named != BTreeSet::from(FILES) || manifest.files.len() != FILES.len() {
-        return Err(unusable("manifest.json", format!("files {named:?}, not {FILES:?}")));
+    if manifest.names().is_none() {
+        let named: Vec<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
+        let instead = format!("files {named:?}, not {FILES:?} and perhaps {REGISTER:?}");
+        return Err(unusable("manifest.json", instead));
     }
     for file in &manifest.files {
         if let Some(difference) = check_file(folder, file)? {
@@ -244,11 +245,14 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
     if claimed.context != context.digest() {
         return differs("context", &claimed.context, &context.digest());
     }
+    let register = match read_register(folder, manifest, &context)? {
+        Ok(register) => register,
+        Err(difference) => return Ok(Verdict::Diverges(difference)),
+    };
     let hour = claimed.window.last;
     let authority = Authority::of(&trust, batches);
     let all: Vec<&Opened> = batches.iter().collect();
     let settled = settle(hour, &all, context.open(), &authority, &policy.observe);
-    let register = Register::default();
     let window = claimed.window;
     let asked =
         Question { context: &context, policy: &policy, register: &register, trust: &trust, window };
@@ -271,6 +275,26 @@ fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Ver
     Ok(Verdict::Diverges(
         first.unwrap_or_else(|| "scorecard.json is not in canonical form".to_owned()),
     ))
+}
+
+/// The register that the context names; an empty one where it names none.
+fn read_register(
+    folder: &Path,
+    manifest: &Manifest,
+    context: &Context,
+) -> Result<Result<Register, String>, Error> {
+    let has_register = manifest.files.iter().any(|file| file.name == REGISTER);
+    let Some(named) = context.register() else {
+        let more = || Err("register: the context names none, and there is a file".to_owned());
+        return Ok(if has_register { more() } else { Ok(Register::default()) });
+    };
+    if !has_register {
+        return Ok(Err(format!("register: the context names {named}, and there is no file")));
+    }
+    let register: Register = json(&small(folder, REGISTER)?, REGISTER)?;
+    let found = register.digest();
+    let differs = || format!("register: the context says {named}, this file gives {found}");
+    Ok(if found == named { Ok(register) } else { Err(differs()) })
 }
 
 /// What the manifest says beside the scorecard and these files say otherwise. The revision is not in them: it counts

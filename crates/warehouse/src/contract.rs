@@ -12,6 +12,9 @@ mod batches;
 mod hours;
 mod lists;
 mod publishers;
+mod standing;
+
+use sla::window::Span;
 
 use crate::Warehouse;
 
@@ -33,6 +36,10 @@ pub use lists::{
     pages_neither_lose_nor_repeat, writers_do_not_disturb_pages,
 };
 pub use publishers::{publishers_are_replaced, refusals_are_counted_once};
+pub use standing::{
+    counts_come_back_by_revision, hours_wait_for_their_windows, longer_windows_are_made_once,
+    longer_windows_have_results, registers_are_kept_until_an_hour_changes_them,
+};
 
 /// The whole suite, each part in a home of its own that `make` makes.
 ///
@@ -71,6 +78,11 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     networks_never_mix,
     publishers_are_replaced,
     refusals_are_counted_once,
+    counts_come_back_by_revision,
+    registers_are_kept_until_an_hour_changes_them,
+    longer_windows_are_made_once,
+    longer_windows_have_results,
+    hours_wait_for_their_windows,
 ];
 
 /// Everything recorded is there when the home is opened again, and can be added to.
@@ -87,6 +99,8 @@ pub fn a_home_opened_again_has_everything(open: impl Fn() -> Box<dyn Warehouse>)
     let next = sample::HOUR.next();
     let open_facts = sample::facts(next, 30..35);
     assert!(home.record_provisional(network, next, &open_facts, None, next.start()).unwrap());
+    home.record_window(&sample::window_record(network, sample::HOUR, Span::Day, 9)).unwrap();
+    home.record_register(network, sample::HOUR.0 / 24, b"register").unwrap();
     let before = answers(&*home);
     drop(home);
     let home = open();
@@ -101,14 +115,17 @@ fn answers(home: &dyn Warehouse) -> String {
     let network = sample::NETWORK;
     let page = crate::page::Page::first(100);
     format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         home.last_ordinal().unwrap(),
         home.cursor("reader").unwrap(),
         home.windows(network, &page).unwrap(),
         home.jobs(network, &Default::default(), &page).unwrap(),
-        home.scores(network, sample::HOUR, &Default::default(), &page).unwrap(),
+        home.scores(network, sla::window::Window::hour(sample::HOUR), &Default::default(), &page)
+            .unwrap(),
         home.orchestrators(network, sample::HOUR.end(), &page).unwrap(),
         home.publishers(network, &page).unwrap(),
         home.refusals(network, None).unwrap(),
+        home.register_at(network, u64::MAX).unwrap(),
+        home.unrolled_hours(network).unwrap(),
     )
 }

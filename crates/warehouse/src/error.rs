@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use events::event::Network;
 use events::identity::Digest;
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 
 /// Why the warehouse did not do what it was asked to. Whatever the reason, nothing of the call was kept.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +121,18 @@ pub enum Error {
         hour: Hour,
         /// The revision.
         revision: u32,
+        /// The digest that is recorded.
+        kept: Digest,
+        /// The digest that was offered.
+        offered: Digest,
+    },
+    /// Another scorecard for a window that was made.
+    #[error("{network} {window} was made with digest {kept}: digest {offered} was not recorded")]
+    Made {
+        /// The network.
+        network: Network,
+        /// The window.
+        window: Window,
         /// The digest that is recorded.
         kept: Digest,
         /// The digest that was offered.

@@ -23,15 +23,18 @@ use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use sla::hour::fact::JobFact;
-use sla::scorecard::Scorecard;
-use sla::window::Hour;
+use sla::scorecard::{PinnedHour, Scorecard};
+use sla::window::{Hour, Window};
 
 pub use error::Error;
 use page::{Page, Paged};
-use record::{BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour};
+use record::{
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour, UnrolledHour,
+    WindowRecord,
+};
 use view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
-    ScoreFilter, ScoreRow, WindowRow,
+    ScoreFilter, ScoreRow, WindowRow, WindowView,
 };
 
 /// The questions. Each answer is of one moment, and of one network.
@@ -79,7 +82,7 @@ pub trait Reader: Send + Sync {
     /// The bytes kept under their SHA-256.
     fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error>;
 
-    /// The hours that are settled or provisional, newest first.
+    /// The hours that are settled or provisional, newest first, each with the longer windows that end with it.
     fn windows(&self, network: Network, page: &Page) -> Result<Paged<WindowRow>, Error>;
 
     /// The revisions of an hour, first to last.
@@ -96,11 +99,35 @@ pub trait Reader: Send + Sync {
     /// What is provisionally known of an hour that is not settled.
     fn provisional(&self, network: Network, hour: Hour) -> Result<Option<ProvisionalView>, Error>;
 
-    /// The results of an hour at its latest revision, or provisional ones, by operator, signer and kind of work.
-    fn scores(
+    /// The settled hours of a span at their latest revisions, first to last.
+    fn settled_hours(
+        &self,
+        network: Network,
+        hours: RangeInclusive<Hour>,
+    ) -> Result<Vec<PinnedHour>, Error>;
+
+    /// The canonical bytes of an hour's counts at a revision.
+    fn tally_bytes(
         &self,
         network: Network,
         hour: Hour,
+        revision: u32,
+    ) -> Result<Option<Vec<u8>>, Error>;
+
+    /// The last register that is kept up to a day, counted from 1970: its day and its document.
+    fn register_at(&self, network: Network, day: u64) -> Result<Option<(u64, Digest)>, Error>;
+
+    /// The hours that were settled and whose longer windows are still to be made, first to last.
+    fn unrolled_hours(&self, network: Network) -> Result<Vec<UnrolledHour>, Error>;
+
+    /// A window of several hours.
+    fn window_record(&self, network: Network, window: Window) -> Result<Option<WindowView>, Error>;
+
+    /// The results of a window by operator, signer and kind of work: of an hour at its latest revision, or provisional.
+    fn scores(
+        &self,
+        network: Network,
+        window: Window,
         filter: &ScoreFilter,
         page: &Page,
     ) -> Result<Paged<ScoreRow>, Error>;
@@ -165,11 +192,21 @@ pub trait Warehouse: Reader {
     fn record_document(&self, bytes: &[u8]) -> Result<Digest, Error>;
 
     /// Records a revision of an hour. Older ones stay; the jobs become those of this revision, and nothing
-    /// provisional is left of the hour.
+    /// provisional is left of the hour. The registers that it changes go, and the first revision of an hour leaves it
+    /// among the [`Reader::unrolled_hours`].
     ///
     /// The same revision with the same scorecard again changes nothing. Another scorecard under a known revision, or a
     /// new revision below the latest, is an error.
     fn record_hour(&self, record: &HourRecord) -> Result<(), Error>;
+
+    /// Keeps the register of a day, counted from 1970.
+    fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Result<Digest, Error>;
+
+    /// Records a window of several hours. The same again changes nothing, another scorecard for it is an error.
+    fn record_window(&self, record: &WindowRecord) -> Result<(), Error>;
+
+    /// Marks hours as ones whose longer windows are made, or are not to be.
+    fn record_rolled(&self, network: Network, hours: &[Hour]) -> Result<(), Error>;
 
     /// Takes the jobs of an open hour, each in place of what was known of it, and the scorecard if there is one.
     ///

@@ -82,6 +82,37 @@ pub struct TouchedHour {
     pub looked_ms: Option<UnixMillis>,
 }
 
+/// What an hour does to the standing of everybody, in the transaction that records it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restanding {
+    /// From this day on, counted from 1970, no register holds any more.
+    pub day: u64,
+    /// The hours that leaned on them.
+    pub touch: Touch,
+}
+
+/// An hour whose longer windows are still to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnrolledHour {
+    /// The hour.
+    pub hour: Hour,
+    /// When it was settled first.
+    pub settled_ms: UnixMillis,
+}
+
+/// A window of several hours. It has one revision, the first, because it is never made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowRecord {
+    /// What it leans on beside its hours; its scorecard names it by hash.
+    pub context: Context,
+    /// When it was made.
+    pub made_ms: UnixMillis,
+    /// The network.
+    pub network: Network,
+    /// The scorecard.
+    pub scorecard: Scorecard,
+}
+
 /// One revision of an hour with everything it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourRecord {
@@ -99,6 +130,8 @@ pub struct HourRecord {
     pub open: OpenJobs,
     /// What was refused in it.
     pub refused: Refused,
+    /// Which registers it changes; none where it changes none.
+    pub restands: Option<Restanding>,
     /// Which revision.
     pub revision: u32,
     /// The scorecard.

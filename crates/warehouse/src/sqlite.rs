@@ -18,6 +18,8 @@ mod orchestrators;
 mod publishers;
 mod scores;
 mod search;
+mod spans;
+mod standing;
 
 mod answers;
 
@@ -32,7 +34,7 @@ use sla::hour::fact::JobFact;
 use sla::scorecard::Scorecard;
 use sla::window::Hour;
 
-use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Touch};
+use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Touch, WindowRecord};
 use crate::{Error, Warehouse};
 use answers::Source;
 use column::sql;
@@ -174,9 +176,30 @@ impl Warehouse for Sqlite {
 
     fn record_hour(&self, record: &HourRecord) -> Result<(), Error> {
         self.write(hours::RECORD, |transaction| {
-            hours::record(transaction, record)?;
-            agenda::look(transaction, record.network, record.hour, record.settled_ms)
+            let (network, hour, settled_ms) = (record.network, record.hour, record.settled_ms);
+            let is_first = hours::record(transaction, record)?;
+            agenda::look(transaction, network, hour, settled_ms)?;
+            if is_first {
+                spans::unroll(transaction, network, hour, settled_ms)?;
+            }
+            // After the hour was looked at: one that leans on itself would be forgotten.
+            let restands = record.restands.as_ref();
+            restands.map_or(Ok(()), |restands| standing::restand(transaction, network, restands))
         })
+    }
+
+    fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Result<Digest, Error> {
+        self.write(standing::RECORD, |transaction| {
+            standing::record(transaction, network, day, bytes)
+        })
+    }
+
+    fn record_window(&self, record: &WindowRecord) -> Result<(), Error> {
+        self.write(spans::RECORD, |transaction| spans::record(transaction, record))
+    }
+
+    fn record_rolled(&self, network: Network, hours: &[Hour]) -> Result<(), Error> {
+        self.write(spans::RECORD_ROLLED, |transaction| spans::rolled(transaction, network, hours))
     }
 
     fn record_provisional(

@@ -11,7 +11,7 @@ use sla::hour::{EventSet, OpenJobs};
 use sla::scorecard::{Grade, Scorecard, Scored};
 use sla::tally::Tally;
 use sla::tally::cell::WorkClass;
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 
 /// One revision of an hour, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,30 @@ pub struct RevisionRow {
     pub tally_digest: Digest,
 }
 
+/// A window of several hours, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanRow {
+    /// The digest of its scorecard.
+    pub digest: Digest,
+    /// When it was made.
+    pub made_ms: UnixMillis,
+    /// The window.
+    pub window: Window,
+}
+
+/// A window of several hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowView {
+    /// What it leans on beside its hours.
+    pub context: Context,
+    /// The digest of the scorecard, checked against its bytes.
+    pub digest: Digest,
+    /// When it was made.
+    pub made_ms: UnixMillis,
+    /// The canonical bytes of the scorecard.
+    pub scorecard_bytes: Vec<u8>,
+}
+
 /// An hour that something is known of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowRow {
@@ -37,6 +61,8 @@ pub struct WindowRow {
     pub jobs: u64,
     /// Its latest revision; none while it is provisional.
     pub latest: Option<RevisionRow>,
+    /// The longer windows that end with it, by their length.
+    pub spans: Vec<SpanRow>,
     /// When something of it was last recorded.
     pub updated_ms: UnixMillis,
 }
@@ -94,15 +120,15 @@ pub struct ScoreFilter {
     pub workload: Option<Workload>,
 }
 
-/// One result of an hour.
+/// One result of a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoreRow {
-    /// The hour.
-    pub hour: Hour,
     /// The revision it stands in; none while it is provisional.
     pub revision: Option<u32>,
     /// The result.
     pub scored: Scored,
+    /// The window.
+    pub window: Window,
 }
 
 /// Which jobs are wanted; an absent condition lets everything pass.

@@ -5,6 +5,7 @@ use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::Address;
 use serde::{Deserialize, Serialize};
+use sla::window::Window;
 use utoipa::IntoParams;
 use warehouse::page::{Cursor, Page, Party};
 use warehouse::view::{OrchestratorRow, ScoreFilter};
@@ -126,7 +127,7 @@ fn results(
     let (Some(latest), Some(_)) = (&row.latest, row.operator) else { return Ok(Vec::new()) };
     let filter = ScoreFilter { operator: row.operator, ..ScoreFilter::default() };
     let page = Page::first(RESULTS_MAX);
-    let paged = sources.warehouse.scores(network, latest.hour, &filter, &page);
+    let paged = sources.warehouse.scores(network, Window::hour(latest.hour), &filter, &page);
     Ok(paged.map_err(Problem::warehouse)?.rows.into_iter().map(Score::from).collect())
 }
 

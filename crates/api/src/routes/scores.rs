@@ -192,7 +192,7 @@ impl From<ScoreRow> for Score {
             || if is_resolved { "the operator is known" } else { "no party named one" }.to_owned();
         let unscored = || reason.unwrap_or_else(|| "the scorecard gives none".to_owned());
         Self {
-            window: row.hour,
+            window: row.window.last,
             provisional: row.revision.is_none(),
             operator: reasons.explain("operator", operator, nameless),
             signer: reasons.explain("signer", signer, unseen),
@@ -259,7 +259,7 @@ pub async fn scores(
         let list = List::new("scores", &(network, hour, &filter));
         let page = list.page(cursor.as_deref(), limit)?;
         let latest = known(sources, network, hour)?;
-        let paged = sources.warehouse.scores(network, hour, &filter, &page);
+        let paged = sources.warehouse.scores(network, Window::hour(hour), &filter, &page);
         let Paged { next, rows } = paged.map_err(Problem::warehouse)?;
         let mut reasons = Reasons::default();
         let open = || "the hour has not settled".to_owned();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use channel::address::{Policy, Target};
-use pipeline::export::{FILES, Manifest};
+use pipeline::export::Manifest;
 use reqwest::{Client, Url};
 
 use crate::console::Progress;
@@ -52,9 +52,10 @@ async fn fetch_all(url: &str, loopback: bool, folder: &Path) -> anyhow::Result<(
     // The files of the revision that the manifest is of, whatever is settled meanwhile. A place that serves files as
     // they are passes over what stands behind the question mark.
     let pinned = format!("network={}&revision={}", manifest.network, manifest.revision);
-    for name in FILES {
+    let names = manifest.names().context("the manifest does not list the files of an export")?;
+    for name in names {
         let entry = manifest.files.iter().find(|file| file.name == name);
-        let bytes = entry.with_context(|| format!("the manifest lists no {name}"))?.bytes;
+        let bytes = entry.map_or(0, |entry| entry.bytes);
         place.file(name, Some(&pinned), bytes, FILE_WAIT, &folder.join(name)).await?;
     }
     Ok(())

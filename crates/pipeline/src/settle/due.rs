@@ -33,7 +33,8 @@ impl Settler {
         }
         for waiting in &due {
             if let Some(finished) = self.settle(*waiting, None, now)?
-                && let Some(news) = write(self.warehouse.as_ref(), &self.options, finished)?
+                && let Some(news) =
+                    write(self.warehouse.as_ref(), &self.options, &self.registers, finished)?
             {
                 (self.listener)(&news);
             }
@@ -68,8 +69,9 @@ impl Settler {
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
         let (warehouse, options) = (Arc::clone(&self.warehouse), self.options.clone());
+        let registers = self.registers.clone();
         std::thread::scope(|scope| {
-            let scribe = Scribe::start(scope, warehouse.as_ref(), &options);
+            let scribe = Scribe::start(scope, warehouse.as_ref(), &options, &registers);
             let mut settled = 0;
             let mut rest = waiting;
             while let [first, after @ ..] = rest {

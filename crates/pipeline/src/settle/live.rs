@@ -28,6 +28,7 @@ use super::Heard;
 use super::board::Board;
 use super::note::Face;
 use super::schedule::is_over;
+use super::standing::Registers;
 use crate::Error;
 
 /// How long after the last showing the next one comes.
@@ -171,6 +172,7 @@ impl Live {
         network: Network,
         board: &mut Board,
         policy: &Policy,
+        registers: &Registers,
         warehouse: &dyn Warehouse,
         now: UnixMillis,
     ) -> Result<(), Error> {
@@ -186,7 +188,8 @@ impl Live {
             self.hours.keys().filter(|(of, _)| *of == network).map(|(_, hour)| *hour).collect();
         for hour in hours {
             self.show_jobs(network, hour, authority, policy, warehouse, now)?;
-            self.show_scores(network, hour, authority, policy, warehouse, now)?;
+            let register = registers.of(warehouse, network, hour)?;
+            self.show_scores((network, hour), authority, policy, &register, warehouse, now)?;
         }
         Ok(())
     }
@@ -252,10 +255,10 @@ impl Live {
     /// The scorecard as it would be if the hour ended now.
     fn show_scores(
         &mut self,
-        network: Network,
-        hour: Hour,
+        (network, hour): (Network, Hour),
         authority: &Authority,
         policy: &Policy,
+        register: &Register,
         warehouse: &dyn Warehouse,
         now: UnixMillis,
     ) -> Result<(), Error> {
@@ -269,10 +272,9 @@ impl Live {
         (open.is_touched, open.scored_ms) = (false, now);
         let batches: Vec<&Opened> = open.batches.iter().map(Arc::as_ref).chain(tied).collect();
         let settled = settle(hour, &batches, &OpenJobs::new(), authority, &policy.observe);
-        let register = Register::default();
-        let context = Context::of(policy, OpenJobs::new(), &register);
+        let context = Context::of(policy, OpenJobs::new(), register);
         let (trust, window) = (authority.trust(), Window::hour(hour));
-        let asked = Question { context: &context, policy, register: &register, trust, window };
+        let asked = Question { context: &context, policy, register, trust, window };
         let scorecard = score_hour(&settled, asked);
         warehouse.record_provisional(network, hour, &[], Some(&scorecard), now)?;
         Ok(())

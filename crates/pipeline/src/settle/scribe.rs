@@ -10,13 +10,13 @@ use events::event::Network;
 use events::unit::UnixMillis;
 use sla::context::Context;
 use sla::hour::{OpenJobs, Settled};
-use sla::register::Register;
 use sla::score::{Question, score_hour};
 use sla::window::{Hour, Window};
 use warehouse::Warehouse;
 use warehouse::record::{HourRecord, Touch, Touched};
 
 use super::note::join;
+use super::standing::Registers;
 use super::{News, Options};
 use crate::Error;
 
@@ -47,6 +47,7 @@ pub(super) struct Finished {
 pub(super) fn write(
     warehouse: &dyn Warehouse,
     options: &Options,
+    registers: &Registers,
     finished: Finished,
 ) -> Result<Option<News<'static>>, Error> {
     let Finished { at_once, before, hour, is_changed, network, settled, settled_ms, used } =
@@ -59,7 +60,7 @@ pub(super) fn write(
         let hours = Touched::Known(hour.next()..=hour.next());
         warehouse.touch(&[Touch { at_once, hours, network }])?;
     }
-    let register = Register::default();
+    let register = registers.of(warehouse, network, hour)?;
     let (policy, window) = (&options.policy, Window::hour(hour));
     let context = Context::of(policy, before, &register);
     let asked = Question { context: &context, policy, register: &register, trust, window };
@@ -71,7 +72,13 @@ pub(super) fn write(
         warehouse.record_looked(network, hour, settled_ms)?;
         return Ok(None);
     }
-    let revision = latest.map_or(0, |latest| latest.revision + 1);
+    let before = latest.map(|latest| latest.revision);
+    let revision = before.map_or(0, |before| before + 1);
+    let (place, tally) = ((network, hour), settled.tally);
+    let restands = registers.restanding(warehouse, place, before, &tally, at_once)?;
+    if let Some(restanding) = &restands {
+        registers.forget(network, restanding);
+    }
     warehouse.record_hour(&HourRecord {
         context,
         event_set: settled.event_set,
@@ -80,10 +87,11 @@ pub(super) fn write(
         network,
         open: settled.open,
         refused: settled.refused,
+        restands,
         revision,
         scorecard,
         settled_ms,
-        tally: settled.tally,
+        tally,
         used,
     })?;
     Ok(Some(News::Settled { digest, hour, network, revision }))
@@ -102,10 +110,11 @@ impl<'scope> Scribe<'scope> {
         scope: &'scope Scope<'scope, '_>,
         warehouse: &'scope dyn Warehouse,
         options: &'scope Options,
+        registers: &'scope Registers,
     ) -> Self {
         let (hours, waiting) = sync_channel(WAITING_MAX);
         let (tell, news) = channel();
-        let thread = scope.spawn(move || write_all(warehouse, options, &waiting, &tell));
+        let thread = scope.spawn(move || write_all(warehouse, options, registers, &waiting, &tell));
         Self { hours, news, thread }
     }
 
@@ -131,11 +140,12 @@ impl<'scope> Scribe<'scope> {
 fn write_all(
     warehouse: &dyn Warehouse,
     options: &Options,
+    registers: &Registers,
     waiting: &Receiver<Finished>,
     tell: &Sender<News<'static>>,
 ) -> Result<(), Error> {
     for finished in waiting {
-        if let Some(news) = write(warehouse, options, finished)? {
+        if let Some(news) = write(warehouse, options, registers, finished)? {
             // Whoever no longer listens has failed elsewhere; what was handed over is written all the same.
             drop(tell.send(news));
         }

@@ -8,16 +8,17 @@ use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use sla::hour::fact::JobFact;
-use sla::scorecard::Scorecard;
-use sla::window::Hour;
+use sla::scorecard::{PinnedHour, Scorecard};
+use sla::window::{Hour, Window};
 use warehouse::page::{Page, Paged};
 use warehouse::record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour, UnrolledHour,
+    WindowRecord,
 };
 use warehouse::sqlite::Sqlite;
 use warehouse::view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
-    ScoreFilter, ScoreRow, WindowRow,
+    ScoreFilter, ScoreRow, WindowRow, WindowView,
 };
 use warehouse::{Error, Reader, Warehouse};
 
@@ -74,7 +75,12 @@ impl Reader for Killed {
         fn revisions(&self, network: Network, hour: Hour) -> Vec<RevisionRow>;
         fn hour_record(&self, network: Network, hour: Hour, revision: Option<u32>) -> Option<HourView>;
         fn provisional(&self, network: Network, hour: Hour) -> Option<ProvisionalView>;
-        fn scores(&self, network: Network, hour: Hour, filter: &ScoreFilter, page: &Page) -> Paged<ScoreRow>;
+        fn settled_hours(&self, network: Network, hours: RangeInclusive<Hour>) -> Vec<PinnedHour>;
+        fn tally_bytes(&self, network: Network, hour: Hour, revision: u32) -> Option<Vec<u8>>;
+        fn register_at(&self, network: Network, day: u64) -> Option<(u64, Digest)>;
+        fn unrolled_hours(&self, network: Network) -> Vec<UnrolledHour>;
+        fn window_record(&self, network: Network, window: Window) -> Option<WindowView>;
+        fn scores(&self, network: Network, window: Window, filter: &ScoreFilter, page: &Page) -> Paged<ScoreRow>;
         fn jobs(&self, network: Network, filter: &JobFilter, page: &Page) -> Paged<JobRow>;
         fn job(&self, network: Network, job_id: JobId) -> Vec<JobRow>;
         fn orchestrators(&self, network: Network, now_ms: UnixMillis, page: &Page) -> Paged<OrchestratorRow>;
@@ -100,6 +106,9 @@ impl Warehouse for Killed {
             scorecard: Option<&Scorecard>,
             now_ms: UnixMillis,
         ) -> bool;
+        fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Digest;
+        fn record_window(&self, record: &WindowRecord) -> ();
+        fn record_rolled(&self, network: Network, hours: &[Hour]) -> ();
         fn record_publishers(&self, rows: &[PublisherRow]) -> ();
         fn record_refusals(&self, counts: &[RefusalCount]) -> ();
     }

@@ -9,4 +9,6 @@ mod probes;
 mod repairs;
 mod restarts;
 mod revisions;
+mod standing;
 mod support;
+mod windows;

@@ -81,7 +81,11 @@ fn what_changes_no_count_still_makes_a_revision_and_shows() {
     };
     let scores = |instance: &Instance| {
         let all = warehouse::view::ScoreFilter::default();
-        let rows = instance.warehouse.scores(network, hour, &all, &Page::first(1000)).unwrap().rows;
+        let rows = instance
+            .warehouse
+            .scores(network, sla::window::Window::hour(hour), &all, &Page::first(1000))
+            .unwrap()
+            .rows;
         rows.into_iter().map(|row| row.scored).collect::<Vec<_>>()
     };
     let (known, scored) = (row(&instance), scores(&instance));

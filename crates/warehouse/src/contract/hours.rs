@@ -5,7 +5,7 @@ use events::identity::Digest;
 use events::unit::{MAX_JSON_INTEGER, MilliFps, Millis, UnixMillis};
 use sla::hour::fact::{JobFact, State};
 use sla::scorecard::{Basis, Scorecard, digest_of};
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 
 use super::sample::{self, HOUR, NETWORK, fact, facts, job_id, record, scorecard};
 use crate::page::Page;
@@ -18,7 +18,9 @@ fn all_jobs(home: &dyn Warehouse) -> Vec<JobRow> {
 }
 
 fn all_scores(home: &dyn Warehouse, hour: Hour) -> Vec<ScoreRow> {
-    home.scores(NETWORK, hour, &ScoreFilter::default(), &Page::first(1000)).unwrap().rows
+    home.scores(NETWORK, Window::hour(hour), &ScoreFilter::default(), &Page::first(1000))
+        .unwrap()
+        .rows
 }
 
 /// Checks that a revision comes back as it was recorded.

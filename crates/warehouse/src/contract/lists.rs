@@ -7,7 +7,7 @@ use events::identity::JobId;
 use events::unit::{Millis, UnixMillis};
 use sla::hour::fact::{JobFact, State};
 use sla::scorecard::Grade;
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 
 use super::sample::{
     self, HOUR, NETWORK, OPERATORS, address, batch, class, fact, facts, job_id, key, operator,
@@ -61,7 +61,10 @@ fn expect_empty(home: &dyn Warehouse, network: Network) {
     assert_eq!(home.hour_record(network, HOUR, None).unwrap(), None);
     assert_eq!(home.hour_record(network, HOUR, Some(0)).unwrap(), None);
     assert_eq!(home.provisional(network, HOUR).unwrap(), None);
-    assert_eq!(home.scores(network, HOUR, &ScoreFilter::default(), &page).unwrap().rows, []);
+    assert_eq!(
+        home.scores(network, Window::hour(HOUR), &ScoreFilter::default(), &page).unwrap().rows,
+        []
+    );
     let by_class = JobFilter { workload: Some(class(0).workload), ..JobFilter::default() };
     for filter in [JobFilter::default(), by_class] {
         let found = home.jobs(network, &filter, &page).unwrap();
@@ -174,7 +177,8 @@ fn score_filters(home: &dyn Warehouse) {
         };
         let expected = all.iter().filter(passes).count();
         for limit in [1, 3, 1000] {
-            let found = walk(limit, |page| home.scores(NETWORK, HOUR, filter, page), |_| {});
+            let found =
+                walk(limit, |page| home.scores(NETWORK, Window::hour(HOUR), filter, page), |_| {});
             assert!(found.iter().all(|row| passes(&&row.scored)));
             let keys: BTreeSet<_> =
                 found.iter().map(|row| (row.scored.operator, row.scored.class.clone())).collect();
@@ -251,7 +255,7 @@ pub fn other_lists_cursors_are_refused(home: &dyn Warehouse) {
     let is_refused = |error: Error| matches!(error, Error::ForeignCursor { .. });
     assert!(is_refused(home.windows(NETWORK, &party).unwrap_err()));
     assert!(is_refused(home.jobs(NETWORK, &JobFilter::default(), &window).unwrap_err()));
-    let scores = home.scores(NETWORK, HOUR, &ScoreFilter::default(), &window);
+    let scores = home.scores(NETWORK, Window::hour(HOUR), &ScoreFilter::default(), &window);
     assert!(is_refused(scores.unwrap_err()));
     assert!(is_refused(home.orchestrators(NETWORK, HOUR.end(), &window).unwrap_err()));
     assert!(is_refused(home.publishers(NETWORK, &window).unwrap_err()));

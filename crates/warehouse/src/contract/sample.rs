@@ -13,15 +13,17 @@ use sla::context::{Context, Standing};
 use sla::hour::fact::{JobFact, State, TenureFact};
 use sla::hour::{EventSet, OpenJobs};
 use sla::join::obligation::Owed;
-use sla::scorecard::{Basis, Excluded, FORMAT, Grade, Indicator, PolicyName, Scorecard, Scored};
+use sla::scorecard::{
+    Basis, Excluded, FORMAT, Grade, Indicator, PinnedHour, PolicyName, Scorecard, Scored, digest_of,
+};
 use sla::tally::cell::{Cell, CellKey, Measure, Subject, WorkClass};
 use sla::tally::link::{Link, Tie};
 use sla::tally::outcome::{Counts, Excuse, Obligation, Outcome};
 use sla::tally::pair::{Pair, PairKey};
 use sla::tally::{Demand, DemandKey, Tally};
-use sla::window::{Hour, Window};
+use sla::window::{Hour, Span, Window};
 
-use crate::record::{BatchRow, Head, HourRecord, PublisherRow};
+use crate::record::{BatchRow, Head, HourRecord, PublisherRow, WindowRecord};
 
 /// The network that the suite records in where one is enough.
 pub const NETWORK: Network = Network::Simulation;
@@ -268,11 +270,34 @@ pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRec
             ((key(0), Defect::EventDuplicate), jobs),
             ((key(1), Defect::SignerUnknown), 1),
         ]),
+        restands: None,
         revision,
         scorecard: scorecard(network, hour, jobs),
         settled_ms: hour.end().plus(Millis(900_000 + u64::from(revision))),
         tally: tally(jobs),
         used: (0..256).map(|number| number * 3).collect(),
+    }
+}
+
+/// A window of several hours with the results of [`scorecard`]; everything in it depends on the number.
+pub fn window_record(network: Network, last: Hour, span: Span, number: u64) -> WindowRecord {
+    let context = Context::Standing(Standing {
+        open: OpenJobs::new(),
+        register: Digest::of(&[&number.to_be_bytes()]),
+    });
+    let pinned = |hour| PinnedHour { hour, revision: 1, tally: digest_of(&tally(number)) };
+    let window = Window { last, span };
+    WindowRecord {
+        made_ms: last.end().plus(Millis(960_000)),
+        network,
+        scorecard: Scorecard {
+            basis: Basis::Hours(window.hours().map(pinned).collect()),
+            context: context.digest(),
+            standing: None,
+            window,
+            ..scorecard(network, last, number)
+        },
+        context,
     }
 }
 

@@ -7,14 +7,17 @@ use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use rusqlite::Connection;
-use sla::window::Hour;
+use sla::scorecard::PinnedHour;
+use sla::window::{Hour, Span, Window};
 
 use crate::page::{Page, Paged};
-use crate::record::{BatchRow, EpochRow, PublisherRow, TouchedHour};
-use crate::sqlite::{agenda, batches, hours, orchestrators, publishers, scores, search};
+use crate::record::{BatchRow, EpochRow, PublisherRow, TouchedHour, UnrolledHour};
+use crate::sqlite::{
+    agenda, batches, hours, orchestrators, publishers, scores, search, spans, standing,
+};
 use crate::view::{
     HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
-    ScoreFilter, ScoreRow, WindowRow,
+    ScoreFilter, ScoreRow, WindowRow, WindowView,
 };
 use crate::{Error, Reader};
 
@@ -102,15 +105,49 @@ impl<S: Source> Reader for S {
         self.read("read an hour", |connection| hours::provisional(connection, network, hour))
     }
 
-    fn scores(
+    fn settled_hours(
+        &self,
+        network: Network,
+        hours: RangeInclusive<Hour>,
+    ) -> Result<Vec<PinnedHour>, Error> {
+        self.read(standing::READ_TALLY, |connection| {
+            standing::settled_hours(connection, network, &hours)
+        })
+    }
+
+    fn tally_bytes(
         &self,
         network: Network,
         hour: Hour,
+        revision: u32,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.read(standing::READ_TALLY, |connection| {
+            standing::tally_bytes(connection, network, hour, revision)
+        })
+    }
+
+    fn register_at(&self, network: Network, day: u64) -> Result<Option<(u64, Digest)>, Error> {
+        self.read(standing::READ, |connection| standing::at(connection, network, day))
+    }
+
+    fn unrolled_hours(&self, network: Network) -> Result<Vec<UnrolledHour>, Error> {
+        self.read(spans::READ, |connection| spans::unrolled(connection, network))
+    }
+
+    fn window_record(&self, network: Network, window: Window) -> Result<Option<WindowView>, Error> {
+        self.read(spans::READ, |connection| spans::view(connection, network, window))
+    }
+
+    fn scores(
+        &self,
+        network: Network,
+        window: Window,
         filter: &ScoreFilter,
         page: &Page,
     ) -> Result<Paged<ScoreRow>, Error> {
-        self.read("read scores", |connection| {
-            scores::select(connection, network, hour, filter, page)
+        self.read("read scores", |connection| match window.span {
+            Span::Hour => scores::select(connection, network, window.last, filter, page),
+            _ => spans::scores(connection, network, window, filter, page),
         })
     }
 

@@ -16,15 +16,15 @@ use crate::page::{Cursor, Page, Paged};
 use crate::record::HourRecord;
 use crate::sqlite::column::{Read, Unsigned, bound, int, network as number, rows, sql};
 use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
-use crate::sqlite::{jobs, publishers, scores};
+use crate::sqlite::{jobs, publishers, scores, spans};
 use crate::view::{HourView, ProvisionalView, RevisionRow, WindowRow};
 
 pub const RECORD: &str = "record an hour";
 pub const RECORD_PROVISIONAL: &str = "record an open hour";
 const READ: &str = "read an hour";
 
-/// Records a revision, or finds that it is known.
-pub fn record(connection: &Connection, record: &HourRecord) -> Result<(), Error> {
+/// Records a revision, or finds that it is known; tells whether it is the first of its hour.
+pub fn record(connection: &Connection, record: &HourRecord) -> Result<bool, Error> {
     let (network, hour) = (record.network, record.hour);
     check(network, hour, &record.scorecard)?;
     if !matches!(&record.scorecard.basis, Basis::Events(set) if *set == record.event_set) {
@@ -36,7 +36,7 @@ pub fn record(connection: &Connection, record: &HourRecord) -> Result<(), Error>
         let (revision, offered) = (record.revision, digest);
         let is_same = kept == offered;
         let differs = Error::Final { network, hour, revision, kept, offered };
-        return if is_same { Ok(()) } else { Err(differs) };
+        return if is_same { Ok(false) } else { Err(differs) };
     }
     let latest = latest(connection, network, hour)?;
     if let Some(latest) = latest.filter(|latest| *latest > record.revision) {
@@ -61,7 +61,7 @@ pub fn record(connection: &Connection, record: &HourRecord) -> Result<(), Error>
             ],
         )
         .map_err(sql(RECORD))?;
-    Ok(())
+    Ok(latest.is_none())
 }
 
 /// Takes what is known of an open hour; says whether it is open.
@@ -245,12 +245,15 @@ pub fn windows(
                 hour: row.get(7).map(|Read(hour)| hour)?,
                 jobs: row.get(8).map(|Unsigned(jobs)| jobs)?,
                 latest: row.get::<_, Option<u32>>(0)?.map(|_| revision_row(row)).transpose()?,
+                spans: Vec::new(),
                 updated_ms: row.get(9).map(|Read(moment)| moment)?,
             })
         })
         .map_err(sql(READ))?;
     let rows = rows.collect::<Result<_, _>>().map_err(sql(READ))?;
-    Ok(Paged::cut(rows, limit, |last: &WindowRow| Cursor::Window(last.hour)))
+    let mut paged = Paged::cut(rows, limit, |last: &WindowRow| Cursor::Window(last.hour));
+    spans::attach(connection, network, &mut paged.rows)?;
+    Ok(paged)
 }
 
 /// A settled hour.

@@ -3,7 +3,7 @@
 use events::event::Network;
 use rusqlite::{Connection, params};
 use sla::scorecard::Scored;
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 
 use crate::Error;
 use crate::page::{Cursor, Page, Paged};
@@ -101,7 +101,7 @@ pub fn select(
     let rows = rows.map(|row| {
         let (body, revision) = row.map_err(sql(READ))?;
         let scored = parse(&body)?;
-        Ok(ScoreRow { hour, revision, scored })
+        Ok(ScoreRow { revision, scored, window: Window::hour(hour) })
     });
     let cursor = |last: &ScoreRow| {
         let scored = &last.scored;

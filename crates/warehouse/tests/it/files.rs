@@ -233,7 +233,7 @@ fn ask_everything(home: &dyn Reader) -> Result<(), Error> {
     home.cursor("reader")?;
     home.windows(NETWORK, &page)?;
     home.hour_record(NETWORK, HOUR, None)?;
-    home.scores(NETWORK, HOUR, &ScoreFilter::default(), &page)?;
+    home.scores(NETWORK, sla::window::Window::hour(HOUR), &ScoreFilter::default(), &page)?;
     let by_state = JobFilter { operator: Some(sample::operator(1)), ..JobFilter::default() };
     for filter in [JobFilter::default(), by_state] {
         home.jobs(NETWORK, &filter, &page)?;

@@ -1,0 +1,150 @@
+//! Windows of several hours: made once, the same however an instance came to them.
+
+use std::collections::BTreeMap;
+
+use events::batch::Batch;
+use events::event::Network;
+use events::identity::Digest;
+use events::unit::{Millis, UnixMillis};
+use pipeline::settle::Step;
+use pipeline::settle::standing::tally;
+use sla::context::Context;
+use sla::hour::OpenJobs;
+use sla::policy::Policy;
+use sla::register::Register;
+use sla::score::{Question, score_window};
+use sla::scorecard::{Basis, Scorecard};
+use sla::trust::TrustFile;
+use sla::window::{Hour, Span, Window};
+use warehouse::page::Page;
+
+use crate::support::{FIRST, Instance, LATER, past_at, trust};
+
+const NETWORK: Network = Network::Simulation;
+
+fn some_past(hours: u64) -> (TrustFile, Vec<Batch>) {
+    let (cast, batches) = past_at(40, 31, hours);
+    (trust(&cast), batches)
+}
+
+/// Every window of several hours there is.
+fn windows(instance: &Instance) -> BTreeMap<Window, Digest> {
+    let rows = instance.warehouse.windows(NETWORK, &Page::first(1000)).unwrap().rows;
+    let spans = rows.into_iter().flat_map(|row| row.spans);
+    spans.map(|row| (row.window, row.digest)).collect()
+}
+
+fn scorecard(instance: &Instance, window: Window) -> Scorecard {
+    let view = instance.warehouse.window_record(NETWORK, window).unwrap().unwrap();
+    serde_json::from_slice(&view.scorecard_bytes).unwrap()
+}
+
+#[test]
+fn a_window_is_what_its_hours_came_to() {
+    let (trust, batches) = some_past(30);
+    let folder = tempfile::tempdir().unwrap();
+    let mut instance = Instance::open(folder.path(), &trust);
+    instance.hear(&batches, LATER);
+    instance.catch_up(LATER);
+    let made = windows(&instance);
+    let settled: Vec<Hour> = instance.digests().into_keys().collect();
+    // Long after: those that end a day, and the newest.
+    let newest = *settled.last().unwrap();
+    let ends: Vec<Hour> =
+        settled.iter().copied().filter(|hour| hour.0 % 24 == 23 || *hour == newest).collect();
+    assert!(ends.len() >= 2);
+    let spans = [Span::Day, Span::Week, Span::FourWeeks];
+    let expected = ends.iter().flat_map(|last| spans.map(|span| Window { last: *last, span }));
+    assert_eq!(made.keys().copied().collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+
+    let policy = Policy::standard();
+    for (window, digest) in made {
+        let scorecard = scorecard(&instance, window);
+        let Basis::Hours(pinned) = &scorecard.basis else { panic!("{window} pins no hours") };
+        let hours: Vec<Hour> = pinned.iter().map(|pinned| pinned.hour).collect();
+        let inside = window.hours().filter(|hour| settled.contains(hour));
+        assert_eq!(hours, inside.collect::<Vec<_>>());
+        let tallies: Vec<_> = pinned
+            .iter()
+            .map(|pin| {
+                let tally =
+                    tally(instance.warehouse.as_ref(), NETWORK, pin.hour, pin.revision).unwrap();
+                (pin.clone(), tally)
+            })
+            .collect();
+        // No day is eight days old here.
+        let register = Register::default();
+        let context = Context::of(&policy, OpenJobs::new(), &register);
+        let asked = Question {
+            context: &context,
+            policy: &policy,
+            register: &register,
+            trust: &trust,
+            window,
+        };
+        let tallies = tallies.iter().map(|(pin, tally)| (pin.clone(), tally));
+        assert_eq!(score_window(tallies, asked).digest(), digest);
+        assert!(!scorecard.results.is_empty());
+    }
+}
+
+#[test]
+fn windows_made_live_and_after_a_stop_are_those_of_a_catch_up() {
+    let (trust, batches) = some_past(30);
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let now = FIRST.start().plus(Millis(30 * 3_600_000 + 16 * 60_000));
+    let mut caught_up = Instance::open(folders[0].path(), &trust);
+    caught_up.hear(&batches, now);
+    caught_up.catch_up(now);
+    let expected = windows(&caught_up);
+    assert!(expected.len() > 3 * 20, "within a day every hour has its windows: {}", expected.len());
+
+    // Live, in another order, and stopped every few hours.
+    let mut live = Instance::open(folders[1].path(), &trust);
+    live.hear(batches.iter().rev(), now);
+    for quarter in 0..30 * 4 + 2 {
+        if quarter % 17 == 5 {
+            drop(live);
+            live = Instance::open(folders[1].path(), &trust);
+        }
+        live.settle(FIRST.start().plus(Millis(quarter * 15 * 60_000)));
+    }
+    let made = windows(&live);
+    for (window, digest) in &expected {
+        assert_eq!(made.get(window), Some(digest), "{window}");
+    }
+    assert!(made.len() > expected.len(), "live, every hour has its windows");
+
+    // Killed after more and more writes.
+    Instance::open(folders[2].path(), &trust).hear(&batches, now);
+    let is_over = |writes| {
+        let dying = Instance::try_open(folders[2].path(), &trust, writes);
+        dying.is_ok_and(|mut dying| dying.settler.catch_up(now, &mut |_, _| {}).is_ok())
+    };
+    let stops = (1..).step_by(5).take_while(|writes| !is_over(*writes)).count();
+    assert!(stops > 5, "{stops}");
+    let last = Instance::open(folders[2].path(), &trust);
+    assert_eq!(windows(&last), expected);
+    assert!(last.warehouse.unrolled_hours(NETWORK).unwrap().is_empty());
+}
+
+#[test]
+fn a_window_is_never_made_again() {
+    let (trust, batches) = some_past(30);
+    let folder = tempfile::tempdir().unwrap();
+    let (late, prompt): (Vec<&Batch>, Vec<&Batch>) =
+        batches.iter().partition(|batch| batch.header.seq % 7 == 3);
+    let mut instance = Instance::open(folder.path(), &trust);
+    instance.hear(prompt, LATER);
+    instance.catch_up(LATER);
+    let (made, settled) = (windows(&instance), instance.digests());
+    drop(instance);
+    let importers = late.iter().map(|batch| batch.header.key).collect();
+    let mut instance = Instance::open_for(folder.path(), &trust, importers);
+    let later = UnixMillis(LATER.0 + 3_600_000);
+    instance.hear(late, later);
+    instance.settle(later);
+    assert_ne!(instance.digests(), settled, "hours are restated");
+    assert_eq!(windows(&instance), made, "windows are not");
+    assert_eq!(instance.settler.step(later).unwrap(), Step::default());
+}

@@ -1,0 +1,214 @@
+//! Windows of several hours: made once, kept whole, and never changed. Their results are read from their scorecards.
+
+use std::collections::BTreeMap;
+
+use events::event::Network;
+use events::identity::Digest;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use sla::scorecard::{Basis, Scorecard, Scored};
+use sla::window::{Hour, Span, Window};
+
+use crate::Error;
+use crate::page::{Cursor, Page, Paged};
+use crate::record::{UnrolledHour, WindowRecord};
+use crate::sqlite::column::{
+    Read, Unsigned, bound, class_text, int, named, network as number, party, sql,
+};
+use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
+use crate::view::{ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView};
+
+pub const RECORD: &str = "record a window";
+pub const RECORD_ROLLED: &str = "mark an hour's windows as made";
+pub const READ: &str = "read a window";
+
+/// Records a window, or finds that it is known.
+pub fn record(connection: &Connection, record: &WindowRecord) -> Result<(), Error> {
+    let WindowRecord { context, made_ms, network, scorecard } = record;
+    let window = scorecard.window;
+    let mixed = |what| Err(Error::Mixed { network: *network, hour: window.last, what });
+    if scorecard.network != *network {
+        return mixed("the scorecard is of another network");
+    }
+    if window.span == Span::Hour || !matches!(scorecard.basis, Basis::Hours(_)) {
+        return mixed("the scorecard is not of several hours");
+    }
+    if scorecard.context != context.digest() {
+        return mixed("the scorecard names another context");
+    }
+    let bytes = scorecard.bytes();
+    let offered = Digest::of(&[&bytes]);
+    if let Some(view) = view(connection, *network, window)? {
+        let kept = view.digest;
+        let differs = Error::Made { network: *network, window, kept, offered };
+        return if kept == offered { Ok(()) } else { Err(differs) };
+    }
+    connection
+        .execute(
+            "INSERT INTO span (network, hour, hours, made_ms, digest, scorecard, context)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                number(*network),
+                int(RECORD, window.last.0)?,
+                int(RECORD, window.span.hours())?,
+                int(RECORD, made_ms.0)?,
+                offered.0,
+                pack_bytes(RECORD, &bytes)?,
+                pack(RECORD, context)?,
+            ],
+        )
+        .map_err(sql(RECORD))?;
+    Ok(())
+}
+
+/// A window.
+pub fn view(
+    connection: &Connection,
+    network: Network,
+    window: Window,
+) -> Result<Option<WindowView>, Error> {
+    let found = connection
+        .query_row(
+            "SELECT scorecard, context, digest, made_ms FROM span WHERE network = ?1 AND hour = ?2 AND hours = ?3",
+            (number(network), bound(window.last.0), bound(window.span.hours())),
+            |row| {
+                let packed: (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                let (Read(digest), Read(made_ms)) = (row.get(2)?, row.get(3)?);
+                Ok((packed, digest, made_ms))
+            },
+        )
+        .optional()
+        .map_err(sql(READ))?;
+    let Some(((scorecard, context), digest, made_ms)) = found else { return Ok(None) };
+    let scorecard_bytes = unpack_bytes(READ, &scorecard)?;
+    if Digest::of(&[&scorecard_bytes]) != digest {
+        let what = format!("the scorecard of {network} {window} is not {digest}");
+        return Err(Error::Corrupt { action: READ, what });
+    }
+    let context = unpack(READ, &context)?;
+    Ok(Some(WindowView { context, digest, made_ms, scorecard_bytes }))
+}
+
+/// Tells of each hour listed which windows end with it.
+pub fn attach(
+    connection: &Connection,
+    network: Network,
+    rows: &mut [WindowRow],
+) -> Result<(), Error> {
+    let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(()) };
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT hour, hours, digest, made_ms FROM span
+             WHERE network = ?1 AND hour BETWEEN ?2 AND ?3 ORDER BY hour, hours",
+        )
+        .map_err(sql(READ))?;
+    let (first, last) = (bound(oldest.hour.0), bound(newest.hour.0));
+    let found = statement
+        .query_map((number(network), first, last), |row| {
+            let (Read(hour), Unsigned(hours)) = (row.get(0)?, row.get(1)?);
+            let (Read(digest), Read(made_ms)) = (row.get(2)?, row.get(3)?);
+            Ok((hour, hours, digest, made_ms))
+        })
+        .map_err(sql(READ))?;
+    let mut spans: BTreeMap<Hour, Vec<SpanRow>> = BTreeMap::new();
+    for row in found {
+        let (hour, hours, digest, made_ms): (Hour, u64, _, _) = row.map_err(sql(READ))?;
+        let known = Span::ALL.iter().copied().find(|span| span.hours() == hours);
+        let unknown = || format!("a window of {hours} hours that ends with {hour}");
+        let span = known.ok_or_else(|| Error::Corrupt { action: READ, what: unknown() })?;
+        let window = Window { last: hour, span };
+        spans.entry(hour).or_default().push(SpanRow { digest, made_ms, window });
+    }
+    for row in rows {
+        row.spans = spans.remove(&row.hour).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The results of a window that pass the filter.
+pub fn scores(
+    connection: &Connection,
+    network: Network,
+    window: Window,
+    filter: &ScoreFilter,
+    page: &Page,
+) -> Result<Paged<ScoreRow>, Error> {
+    let after = match &page.after {
+        None => None,
+        Some(Cursor::Score(after, class)) => Some((party(*after), class_text(class.as_ref()))),
+        Some(_) => return Err(Error::ForeignCursor { list: "scores" }),
+    };
+    let Some(view) = view(connection, network, window)? else {
+        return Ok(Paged { next: None, rows: Vec::new() });
+    };
+    let scorecard: Scorecard = serde_json::from_slice(&view.scorecard_bytes)
+        .map_err(|error| Error::Corrupt { action: READ, what: error.to_string() })?;
+    let place = |scored: &Scored| {
+        (party(named(scored.operator, scored.signer)), class_text(scored.class.as_ref()))
+    };
+    let wanted = scorecard.results.into_iter().filter(|scored| passes(filter, scored));
+    let placed: BTreeMap<_, Scored> = wanted.map(|scored| (place(&scored), scored)).collect();
+    let behind = placed.into_iter().filter(|(place, _)| after.as_ref().is_none_or(|it| place > it));
+    let limit = page.rows();
+    let row = |(_, scored)| ScoreRow { revision: Some(0), scored, window };
+    let rows = behind.map(row).take(limit + 1).collect();
+    Ok(Paged::cut(rows, limit, |last: &ScoreRow| {
+        let scored = &last.scored;
+        Cursor::Score(named(scored.operator, scored.signer), scored.class.clone())
+    }))
+}
+
+fn passes(filter: &ScoreFilter, scored: &Scored) -> bool {
+    let class = scored.class.as_ref();
+    let is = |wanted: bool, is_it: bool| !wanted || is_it;
+    let pipeline = class.and_then(|class| class.pipeline.as_ref());
+    let model = class.and_then(|class| class.model.as_ref());
+    filter.grade.is_none_or(|grade| grade == scored.grade)
+        && is(filter.operator.is_some(), filter.operator == scored.operator)
+        && is(filter.workload.is_some(), filter.workload == class.map(|class| class.workload))
+        && is(filter.pipeline.is_some(), filter.pipeline.as_ref() == pipeline)
+        && is(filter.model.is_some(), filter.model.as_ref() == model)
+        && filter.overall.is_none_or(|overall| overall == class.is_none())
+}
+
+/// Marks an hour as one whose windows are still to be made.
+pub fn unroll(
+    connection: &Connection,
+    network: Network,
+    hour: Hour,
+    settled_ms: events::unit::UnixMillis,
+) -> Result<(), Error> {
+    connection
+        .prepare_cached("UPDATE agenda SET unrolled_ms = ?3 WHERE network = ?1 AND hour = ?2")
+        .map_err(sql(RECORD))?
+        .execute(params![number(network), int(RECORD, hour.0)?, int(RECORD, settled_ms.0)?])
+        .map_err(sql(RECORD))?;
+    Ok(())
+}
+
+/// Marks hours as ones whose windows are made, or are not to be.
+pub fn rolled(connection: &Connection, network: Network, hours: &[Hour]) -> Result<(), Error> {
+    let mut update = connection
+        .prepare_cached("UPDATE agenda SET unrolled_ms = NULL WHERE network = ?1 AND hour = ?2")
+        .map_err(sql(RECORD_ROLLED))?;
+    for hour in hours {
+        update.execute((number(network), bound(hour.0))).map_err(sql(RECORD_ROLLED))?;
+    }
+    Ok(())
+}
+
+/// The hours whose windows are still to be made.
+pub fn unrolled(connection: &Connection, network: Network) -> Result<Vec<UnrolledHour>, Error> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT hour, unrolled_ms FROM agenda
+             WHERE network = ?1 AND unrolled_ms IS NOT NULL ORDER BY hour",
+        )
+        .map_err(sql(READ))?;
+    let rows = statement
+        .query_map([number(network)], |row| {
+            let (Read(hour), Read(settled_ms)) = (row.get(0)?, row.get(1)?);
+            Ok(UnrolledHour { hour, settled_ms })
+        })
+        .map_err(sql(READ))?;
+    rows.collect::<Result<_, _>>().map_err(sql(READ))
+}
