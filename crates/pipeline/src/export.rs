@@ -1,9 +1,9 @@
 //! What a scorecard rests on, as plain files that any language can read and settle again.
 //!
 //! A folder holds `manifest.json`, `scorecard.json` (the digested bytes), `policy.toml`, `trust.json`, `context.json`,
-//! `register.json` where the context names a register, and `batches.ndjson` (whole batches, a line each). Nothing in it was not public before, and nothing else is needed.
+//! `register.json` where the context names a register, and `batches.ndjson` (whole batches, a line each). Nothing in it
+//! was not public before, and nothing else is needed. [`span`] does the same for windows of several hours.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -13,12 +13,15 @@ use events::identity::Digest;
 use events::wire::{Frame, to_line};
 use ledger::Ledger;
 use serde::{Deserialize, Serialize};
+use sla::context::Context;
 use sla::hour::EventSet;
 use sla::scorecard::{Scorecard, canonical_bytes};
 use sla::window::{Hour, Window};
 use warehouse::Reader;
 
 use crate::Error;
+
+pub mod span;
 
 /// The format of the manifest.
 pub const FORMAT: &str = "naap/export/1";
@@ -70,12 +73,7 @@ pub struct Manifest {
 impl Manifest {
     /// The names of the files, which are ours and not the manifest's; none where it lists any others.
     pub fn names(&self) -> Option<Vec<&'static str>> {
-        let has_register = self.files.iter().any(|file| file.name == REGISTER);
-        let mut names: Vec<&str> = FILES.to_vec();
-        names.extend(has_register.then_some(REGISTER));
-        let listed: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
-        let is_whole = listed == names.iter().copied().collect();
-        (is_whole && self.files.len() == names.len()).then_some(names)
+        span::names(&FILES, &self.files)
     }
 }
 
@@ -107,19 +105,7 @@ impl Export {
                 _ => absent("is not settled"),
             });
         };
-        let scorecard: Scorecard = serde_json::from_slice(&view.scorecard_bytes)
-            .map_err(|_| absent("has an unreadable scorecard"))?;
-        let document =
-            |digest: &Digest, what: &str| reader.document(digest)?.ok_or_else(|| absent(what));
-        let mut small = vec![
-            ("scorecard.json", view.scorecard_bytes),
-            ("policy.toml", document(&scorecard.policy.hash, "names a policy that was not kept")?),
-            ("trust.json", document(&scorecard.trust, "names a trust file that was not kept")?),
-            ("context.json", canonical_bytes(&view.context)),
-        ];
-        if let Some(register) = view.context.register() {
-            small.push((REGISTER, document(&register, "names a register that was not kept")?));
-        }
+        let small = small_files(reader, &view.context, view.scorecard_bytes, &absent)?;
         let mut files: Vec<FileEntry> =
             small.iter().map(|(name, content)| entry(name, content)).collect();
         files.push(batches_entry(ledger, &view.used)?);
@@ -161,17 +147,7 @@ impl Export {
         folder: &Path,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), Error> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::File { path, source }
-        };
-        std::fs::create_dir_all(folder).map_err(failed(folder))?;
-        if std::fs::read_dir(folder).map_err(failed(folder))?.next().is_some() {
-            return Err(Error::Absent(format!(
-                "{} is not empty: name a new folder",
-                folder.display()
-            )));
-        }
+        check_empty(folder)?;
         for (name, content) in &self.small {
             let path = folder.join(name);
             std::fs::write(&path, content).map_err(failed(&path))?;
@@ -187,6 +163,43 @@ impl Export {
         let path = folder.join("manifest.json");
         std::fs::write(&path, self.manifest_bytes()).map_err(failed(&path))
     }
+}
+
+/// The files of any export but those that are read line by line.
+fn small_files(
+    reader: &dyn Reader,
+    context: &Context,
+    scorecard_bytes: Vec<u8>,
+    absent: &dyn Fn(&str) -> Error,
+) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+    let scorecard: Scorecard = serde_json::from_slice(&scorecard_bytes)
+        .map_err(|_| absent("has an unreadable scorecard"))?;
+    let document =
+        |digest: &Digest, what: &str| reader.document(digest)?.ok_or_else(|| absent(what));
+    let mut small = vec![
+        ("scorecard.json", scorecard_bytes),
+        ("policy.toml", document(&scorecard.policy.hash, "names a policy that was not kept")?),
+        ("trust.json", document(&scorecard.trust, "names a trust file that was not kept")?),
+        ("context.json", canonical_bytes(context)),
+    ];
+    if let Some(register) = context.register() {
+        small.push((REGISTER, document(&register, "names a register that was not kept")?));
+    }
+    Ok(small)
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
+    let path = path.to_owned();
+    move |source| Error::File { path, source }
+}
+
+/// Makes a folder where there is none, and refuses one that holds anything.
+fn check_empty(folder: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    if std::fs::read_dir(folder).map_err(failed(folder))?.next().is_some() {
+        return Err(Error::Absent(format!("{} is not empty: name a new folder", folder.display())));
+    }
+    Ok(())
 }
 
 fn entry(name: &str, content: &[u8]) -> FileEntry {

@@ -86,7 +86,8 @@ fn hours_lean_on_the_register_of_eight_days_before() {
     let listed = std::fs::read_to_string(&manifest).unwrap();
     let hash = |text: &str| events::identity::Digest::of(&[text.as_bytes()]).to_string();
     let size = |text: &str| format!("\"bytes\":{},\"name\":\"{REGISTER}\"", text.len());
-    let listed = listed.replace(&hash(&text), &hash(&emptied)).replace(&size(&text), &size(&emptied));
+    let listed =
+        listed.replace(&hash(&text), &hash(&emptied)).replace(&size(&text), &size(&emptied));
     std::fs::write(&manifest, listed).unwrap();
     std::fs::write(&path, emptied).unwrap();
     let verdict = verify(&folder, 2, &mut |_| {}).unwrap();
@@ -115,7 +116,9 @@ fn a_late_import_restates_the_hours_that_lean_on_it() {
     let leaning = Hour((FIRST.0 / 24 + 8) * 24);
     let differ = |now: &std::collections::BTreeMap<_, _>| -> Vec<Hour> {
         let now = now.iter();
-        now.filter(|(hour, digest)| before.get(hour) != Some(digest)).map(|(hour, _)| *hour).collect()
+        now.filter(|(hour, digest)| before.get(hour) != Some(digest))
+            .map(|(hour, _)| *hour)
+            .collect()
     };
     drop(instance);
     let importers = late.iter().map(|batch| batch.header.key).collect();

@@ -49,7 +49,8 @@ pub fn counts_come_back_by_revision(home: &dyn Warehouse) {
     }
     home.record_hour(&record(Network::Livepeer, HOUR, 0, 9)).unwrap();
     let after = Hour(HOUR.0 + 2);
-    home.record_provisional(NETWORK, after, &sample::facts(after, 0..2), None, after.end()).unwrap();
+    home.record_provisional(NETWORK, after, &sample::facts(after, 0..2), None, after.end())
+        .unwrap();
     let pinned = |of: &crate::record::HourRecord| PinnedHour {
         hour: of.hour,
         revision: of.revision,
