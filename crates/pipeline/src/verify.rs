@@ -3,28 +3,35 @@
 //! Nothing is believed: hashes, signatures and roots are checked, and the scorecard is made anew and compared byte by
 //! byte. Names in a manifest never become paths, and every length is bounded before it is read.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use events::batch::{Batch, MAX_PAYLOAD_BYTES};
+use events::event::Network;
 use events::identity::Digest;
 use events::wire::from_line;
 use serde_json::Value;
 use sla::authority::Authority;
 use sla::context::Context;
-use sla::hour::{EventSet, settle};
+use sla::hour::{EventSet, Settled, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::register::Register;
 use sla::score::{Question, score_hour};
 use sla::scorecard::Scorecard;
 use sla::trust::TrustFile;
-use sla::window::Span;
+use sla::window::{Span, Window};
 
-use crate::export::{BATCHES, FILES, FORMAT, Manifest, REGISTER};
+use crate::export::{BATCHES, FILES, FORMAT, FileEntry, Manifest, REGISTER, span as export};
 use crate::settle::note::spread;
+use difference::first_difference;
+
+mod difference;
+pub mod span;
+
+/// The file that lists the others.
+const MANIFEST: &str = "manifest.json";
 
 /// The most bytes of a file other than the batches.
 const SMALL_FILE_MAX: u64 = 256 * 1024 * 1024;
@@ -46,6 +53,17 @@ pub enum Verdict {
         digest: Digest,
         /// How many events the scorecard rests on.
         events: u64,
+        /// How many results it holds.
+        results: usize,
+        /// The window.
+        window: String,
+    },
+    /// Every digest of a window of several hours agrees.
+    Merges {
+        /// The digest that agrees.
+        digest: Digest,
+        /// How many hours it merges.
+        hours: u64,
         /// How many results it holds.
         results: usize,
         /// The window.
@@ -76,34 +94,74 @@ pub enum Error {
     },
 }
 
-/// Verifies an exported folder; `progress` hears how many batches were checked.
+/// As much of a manifest as says how to read the rest.
+#[derive(serde::Deserialize)]
+struct Outline {
+    format: String,
+}
+
+/// Verifies an exported folder; `progress` hears how many batches, or hours of a longer window, were checked.
 pub fn verify(
     folder: &Path,
     threads: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Verdict, Error> {
-    let manifest: Manifest = json(&small(folder, "manifest.json")?, "manifest.json")?;
-    if manifest.format != FORMAT {
-        return Err(unusable(
-            "manifest.json",
-            format!("format {:?}, not {FORMAT:?}", manifest.format),
-        ));
+    let content = small(folder, MANIFEST)?;
+    let outline: Outline = json(&content, MANIFEST)?;
+    match outline.format.as_str() {
+        FORMAT => Ok(match verify_hour(folder, &content, threads, progress)? {
+            Ok(hour) => Verdict::Agrees {
+                batches: hour.batches,
+                digest: hour.digest,
+                events: hour.settled.event_set.count,
+                results: hour.results,
+                window: hour.window.to_string(),
+            },
+            Err(difference) => Verdict::Diverges(difference),
+        }),
+        export::FORMAT => span::verify_window(folder, &content, progress),
+        other => Err(unusable(
+            MANIFEST,
+            format!("format {other:?}, not {FORMAT:?} or {:?}", export::FORMAT),
+        )),
     }
+}
+
+/// An hour that agrees.
+struct Verified {
+    batches: u64,
+    digest: Digest,
+    results: usize,
+    revision: u32,
+    settled: Settled,
+    window: Window,
+}
+
+fn verify_hour(
+    folder: &Path,
+    manifest: &[u8],
+    threads: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Result<Verified, String>, Error> {
+    let manifest: Manifest = json(manifest, MANIFEST)?;
     if manifest.names().is_none() {
-        let named: Vec<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
-        let instead = format!("files {named:?}, not {FILES:?} and perhaps {REGISTER:?}");
-        return Err(unusable("manifest.json", instead));
+        return Err(listed_otherwise(&manifest.files, &FILES));
     }
     for file in &manifest.files {
         if let Some(difference) = check_file(folder, file)? {
-            return Ok(Verdict::Diverges(difference));
+            return Ok(Err(difference));
         }
     }
     let batches = match read_batches(folder, threads, progress)? {
         Ok(batches) => batches,
-        Err(difference) => return Ok(Verdict::Diverges(difference)),
+        Err(difference) => return Ok(Err(difference)),
     };
     compare(folder, &manifest, &batches)
+}
+
+fn listed_otherwise(files: &[FileEntry], instead: &[&str]) -> Error {
+    let named: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    unusable(MANIFEST, format!("files {named:?}, not {instead:?} and perhaps {REGISTER:?}"))
 }
 
 fn unusable(name: &str, why: impl ToString) -> Error {
@@ -206,84 +264,108 @@ fn next_lines(reader: &mut impl BufRead) -> Result<Vec<Vec<u8>>, Error> {
     Ok(lines)
 }
 
-/// Settles the files again and compares what comes out with what is claimed.
-fn compare(folder: &Path, manifest: &Manifest, batches: &[Opened]) -> Result<Verdict, Error> {
-    let claimed_bytes = small(folder, "scorecard.json")?;
-    let claimed: Scorecard = json(&claimed_bytes, "scorecard.json")?;
-    let text = String::from_utf8(small(folder, "policy.toml")?)
-        .map_err(|error| unusable("policy.toml", error))?;
-    let policy = Policy::parse(&text).map_err(|error| unusable("policy.toml", error.why))?;
-    let trust: TrustFile = json(&small(folder, "trust.json")?, "trust.json")?;
-    let context: Context = json(&small(folder, "context.json")?, "context.json")?;
-    if claimed.window.span != Span::Hour
-        || claimed.window != manifest.window
-        || claimed.network != manifest.network
-    {
-        return Err(unusable(
-            "scorecard.json",
-            "its window or network is not the manifest's, or no hour",
-        ));
-    }
-    let differs = |what: &str, claimed: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
-        Ok(Verdict::Diverges(format!(
-            "{what}: the scorecard says {claimed}, these files give {found}"
-        )))
-    };
-    let digest = Digest::of(&[&claimed_bytes]);
-    if digest != manifest.digest {
-        return Ok(Verdict::Diverges(format!(
-            "digest: the manifest says {}, scorecard.json has {digest}",
-            manifest.digest
-        )));
-    }
-    if claimed.policy.hash != policy.hash {
-        return differs("policy", &claimed.policy.hash, &policy.hash);
-    }
-    if claimed.trust != trust.hash() {
-        return differs("trust file", &claimed.trust, &trust.hash());
-    }
-    if claimed.context != context.digest() {
-        return differs("context", &claimed.context, &context.digest());
-    }
-    let register = match read_register(folder, manifest, &context)? {
-        Ok(register) => register,
-        Err(difference) => return Ok(Verdict::Diverges(difference)),
-    };
-    let hour = claimed.window.last;
-    let authority = Authority::of(&trust, batches);
-    let all: Vec<&Opened> = batches.iter().collect();
-    let settled = settle(hour, &all, context.open(), &authority, &policy.observe);
-    let window = claimed.window;
-    let asked =
-        Question { context: &context, policy: &policy, register: &register, trust: &trust, window };
-    let found = score_hour(&settled, asked);
-    if found.bytes() == claimed_bytes {
-        let held = u64::try_from(batches.len()).unwrap_or(u64::MAX);
-        if let Some(difference) = beside(manifest, &settled.event_set, held) {
-            return Ok(Verdict::Diverges(difference));
+/// What a scorecard was made from, as its folder has it.
+struct Claim {
+    bytes: Vec<u8>,
+    context: Context,
+    policy: Policy,
+    register: Register,
+    scorecard: Scorecard,
+    trust: TrustFile,
+}
+
+impl Claim {
+    /// Reads it and checks that the scorecard names it; a difference where it does not.
+    fn read(
+        folder: &Path,
+        digest: Digest,
+        (network, window): (Network, Window),
+        has_register: bool,
+    ) -> Result<Result<Self, String>, Error> {
+        let bytes = small(folder, "scorecard.json")?;
+        let scorecard: Scorecard = json(&bytes, "scorecard.json")?;
+        let text = String::from_utf8(small(folder, "policy.toml")?)
+            .map_err(|error| unusable("policy.toml", error))?;
+        let policy = Policy::parse(&text).map_err(|error| unusable("policy.toml", error.why))?;
+        let trust: TrustFile = json(&small(folder, "trust.json")?, "trust.json")?;
+        let context: Context = json(&small(folder, "context.json")?, "context.json")?;
+        if scorecard.window != window || scorecard.network != network {
+            return Err(unusable("scorecard.json", "its window or network is not the manifest's"));
         }
-        return Ok(Verdict::Agrees {
-            batches: held,
-            digest,
-            events: settled.event_set.count,
-            results: found.results.len(),
-            window: claimed.window.to_string(),
-        });
+        let found = Digest::of(&[&bytes]);
+        if found != digest {
+            return Ok(Err(format!(
+                "digest: the manifest says {digest}, scorecard.json has {found}"
+            )));
+        }
+        for (what, claimed, found) in [
+            ("policy", scorecard.policy.hash, policy.hash),
+            ("trust file", scorecard.trust, trust.hash()),
+            ("context", scorecard.context, context.digest()),
+        ] {
+            if claimed != found {
+                return Ok(Err(format!(
+                    "{what}: the scorecard says {claimed}, these files give {found}"
+                )));
+            }
+        }
+        let register = read_register(folder, has_register, &context)?;
+        Ok(register.map(|register| Self { bytes, context, policy, register, scorecard, trust }))
     }
-    let as_value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
-    let first = first_difference("", &as_value(&claimed_bytes), &as_value(&found.bytes()));
-    Ok(Verdict::Diverges(
-        first.unwrap_or_else(|| "scorecard.json is not in canonical form".to_owned()),
-    ))
+
+    fn asked(&self) -> Question<'_> {
+        let Self { context, policy, register, trust, .. } = self;
+        Question { context, policy, register, trust, window: self.scorecard.window }
+    }
+
+    /// Where the scorecard differs from what was found.
+    fn differs(&self, found: &Scorecard) -> Option<String> {
+        let found = found.bytes();
+        if found == self.bytes {
+            return None;
+        }
+        let as_value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or(Value::Null);
+        let first = first_difference("", &as_value(&self.bytes), &as_value(&found));
+        Some(first.unwrap_or_else(|| "scorecard.json is not in canonical form".to_owned()))
+    }
+}
+
+/// Settles the files again and compares what comes out with what is claimed.
+fn compare(
+    folder: &Path,
+    manifest: &Manifest,
+    batches: &[Opened],
+) -> Result<Result<Verified, String>, Error> {
+    let Manifest { digest, network, window, .. } = *manifest;
+    if window.span != Span::Hour {
+        return Err(unusable(MANIFEST, format!("{window} is no hour")));
+    }
+    let has_register = manifest.files.iter().any(|file| file.name == REGISTER);
+    let claim = match Claim::read(folder, digest, (network, window), has_register)? {
+        Ok(claim) => claim,
+        Err(difference) => return Ok(Err(difference)),
+    };
+    let authority = Authority::of(&claim.trust, batches);
+    let all: Vec<&Opened> = batches.iter().collect();
+    let observe = &claim.policy.observe;
+    let settled = settle(window.last, &all, claim.context.open(), &authority, observe);
+    let found = score_hour(&settled, claim.asked());
+    let held = u64::try_from(batches.len()).unwrap_or(u64::MAX);
+    if let Some(difference) =
+        claim.differs(&found).or_else(|| beside(manifest, &settled.event_set, held))
+    {
+        return Ok(Err(difference));
+    }
+    let (results, revision) = (found.results.len(), manifest.revision);
+    Ok(Ok(Verified { batches: held, digest, results, revision, settled, window }))
 }
 
 /// The register that the context names; an empty one where it names none.
 fn read_register(
     folder: &Path,
-    manifest: &Manifest,
+    has_register: bool,
     context: &Context,
 ) -> Result<Result<Register, String>, Error> {
-    let has_register = manifest.files.iter().any(|file| file.name == REGISTER);
     let Some(named) = context.register() else {
         let more = || Err("register: the context names none, and there is a file".to_owned());
         return Ok(if has_register { more() } else { Ok(Register::default()) });
@@ -309,43 +391,4 @@ fn beside(manifest: &Manifest, event_set: &EventSet, batches: u64) -> Option<Str
     let says = manifest.batches;
     (says != batches)
         .then(|| format!("batches: the manifest says {says}, these files hold {batches}"))
-}
-
-/// The first place, in the order of the bytes, where two values differ.
-fn first_difference(path: &str, claimed: &Value, found: &Value) -> Option<String> {
-    match (claimed, found) {
-        _ if claimed == found => None,
-        (Value::Object(one), Value::Object(other)) => {
-            let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-            let at = |of: &serde_json::Map<String, Value>, name: &String| {
-                of.get(name).cloned().unwrap_or(Value::Null)
-            };
-            names.into_iter().find_map(|name| {
-                first_difference(&format!("{path}/{name}"), &at(one, name), &at(other, name))
-            })
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            let pairs = one.iter().zip(other).enumerate();
-            let inner = pairs.into_iter().find_map(|(at, (one, other))| {
-                first_difference(&format!("{path}/{at}"), one, other)
-            });
-            let lengths = || {
-                format!(
-                    "{path}: the scorecard has {} entries, these files give {}",
-                    one.len(),
-                    other.len()
-                )
-            };
-            inner.or_else(|| Some(lengths()))
-        }
-        _ => Some(format!(
-            "{path}: the scorecard says {}, these files give {}",
-            short(claimed),
-            short(found)
-        )),
-    }
-}
-
-fn short(value: &Value) -> String {
-    value.to_string().chars().take(200).collect()
 }

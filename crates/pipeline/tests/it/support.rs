@@ -41,15 +41,37 @@ pub fn past(seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
 
 /// The same, with so many events in a thousand seconds.
 pub fn past_at(events_per_1000_s: u64, seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
+    past_in(events_per_1000_s, seed, &[(0, hours)])
+}
+
+/// The same for some stretches of it, each so many hours after the beginning and so many hours long.
+pub fn past_in(
+    events_per_1000_s: u64,
+    seed: u64,
+    stretches: &[(u64, u64)],
+) -> (Arc<Cast>, Vec<Batch>) {
+    let played = (1..).zip(stretches).map(|(epoch, (after, hours))| {
+        stretch(events_per_1000_s, seed, epoch, (Hour(FIRST.0 + after), *hours))
+    });
+    let (casts, batches): (Vec<_>, Vec<_>) = played.unzip();
+    (Arc::clone(&casts[0]), batches.into_iter().flatten().collect())
+}
+
+fn stretch(
+    events_per_1000_s: u64,
+    seed: u64,
+    epoch: u64,
+    (first, hours): (Hour, u64),
+) -> (Arc<Cast>, Vec<Batch>) {
     let options = WorldOptions {
         events_per_1000_s,
         faults: simulator::options::Faults::FREQUENT,
         ..WorldOptions::small()
     };
-    let mut world = World::new(seed, options, FIRST.start());
+    let mut world = World::new(seed, options, first.start());
     let cast = Arc::clone(world.cast());
-    let end = FIRST.start().plus(Millis(hours * 3_600_000));
-    let mut sealers = Sealers::new(&cast, 1, Millis(5_000));
+    let end = first.start().plus(Millis(hours * 3_600_000));
+    let mut sealers = Sealers::new(&cast, epoch, Millis(5_000));
     let mut batches = Vec::new();
     while world.next_ms() < end {
         let saying = world.next().unwrap();
@@ -175,9 +197,11 @@ impl Instance {
         let batches: Vec<&Batch> = batches.into_iter().collect();
         // The past is old, and only those who are vouched for may bring what is old.
         self.known.extend(batches.iter().map(|batch| batch.header.key));
-        let frames = batches.into_iter().map(|batch| wire::encode(batch).unwrap()).collect();
-        for verdict in self.intake.accept_all(frames, now).unwrap() {
-            verdict.unwrap();
+        for some in batches.chunks(1024) {
+            let frames = some.iter().map(|batch| wire::encode(batch).unwrap()).collect();
+            for verdict in self.intake.accept_all(frames, now).unwrap() {
+                verdict.unwrap();
+            }
         }
     }
 

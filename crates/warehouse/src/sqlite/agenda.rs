@@ -7,7 +7,7 @@ use sla::window::Hour;
 
 use crate::Error;
 use crate::record::{Touch, Touched, TouchedHour};
-use crate::sqlite::column::{Unsigned, int, network as number, sql};
+use crate::sqlite::column::{Unsigned, bound, int, network as number, sql};
 
 pub const TOUCH: &str = "mark hours to be looked at";
 pub const LOOK: &str = "mark an hour as looked at";
@@ -34,7 +34,7 @@ pub fn touch(connection: &Connection, touches: &[Touch]) -> Result<(), Error> {
                 one.execute(params![number(*network), int(TOUCH, hour.0)?, at_once])
             }
             Touched::Known(hours) => {
-                let (first, last) = (int(TOUCH, hours.start().0)?, int(TOUCH, hours.end().0)?);
+                let (first, last) = (bound(hours.start().0), bound(hours.end().0));
                 known.execute(params![number(*network), first, last, at_once])
             }
         }
