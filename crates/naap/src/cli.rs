@@ -78,21 +78,25 @@ pub enum Verb {
     /// Example: naap import --data data --at 2026-01-08T21:50:00Z events.json capabilities.json
     #[command(verbatim_doc_comment)]
     Import(Import),
-    /// Writes what the scorecard of an hour rests on as plain files.
+    /// Writes what the scorecard of a window rests on as plain files.
     ///
-    /// manifest.json, scorecard.json, policy.toml, trust.json, context.json and batches.ndjson: everything that
-    /// `naap verify` needs, and nothing that was not public.
+    /// manifest.json, scorecard.json, policy.toml, trust.json, context.json, register.json where the policy asks for
+    /// standing, and of an hour batches.ndjson, of a longer window tallies.ndjson: everything that `naap verify` needs,
+    /// and nothing that was not public.
     ///
     /// Example: naap export --data data --window 2026-01-08T21Z --out hour
+    /// Example: naap export --data data --window 2026-01-08T21Z/7d --deep --out week
     #[command(verbatim_doc_comment)]
     Export(Export),
     /// Makes a scorecard again from an export and compares, to the last byte.
     ///
     /// Exit code 0 and one line when every digest agrees, 1 and the first divergence when not, 2 when it could not be
-    /// checked. A URL is that of an export on somebody's naap.
+    /// checked. A URL is that of an export on somebody's naap. An hour is made again from its events, a longer window
+    /// from the counts of its hours; with --deep those are made again too.
     ///
     /// Example: naap verify hour
     /// Example: naap verify https://naap.example/v1/exports/2026-01-08T21Z
+    /// Example: naap verify --deep https://naap.example/v1/exports/2026-01-08T21Z/7d
     #[command(verbatim_doc_comment)]
     Verify(Verify),
     /// Says why an operator's scores are what they are: what each part cost, the jobs behind it, what would raise it.
@@ -216,15 +220,18 @@ pub struct Import {
 pub struct Export {
     #[command(flatten)]
     data: Data,
-    /// The hour, such as 2026-01-08T21Z.
+    /// An hour, such as 2026-01-08T21Z, or a longer window that ends with it, such as 2026-01-08T21Z/7d.
     #[arg(long)]
     pub window: Window,
     /// The network; without it the configured one.
     #[arg(long)]
     pub network: Option<Network>,
-    /// The revision; without it the latest.
+    /// The revision of an hour; without it the latest.
     #[arg(long)]
     pub revision: Option<u32>,
+    /// Beside a longer window, the export of each of its hours, for `naap verify --deep`.
+    #[arg(long)]
+    pub deep: bool,
     /// The folder to write: a new or empty one.
     #[arg(long, value_name = "FOLDER")]
     pub out: PathBuf,
@@ -236,6 +243,9 @@ pub struct Verify {
     /// A folder that `naap export` wrote, or the URL of an export.
     #[arg(value_name = "FOLDER_OR_URL")]
     pub target: String,
+    /// Makes the hours of a longer window again too, each from its own export.
+    #[arg(long)]
+    pub deep: bool,
     /// Lets the URL be on this machine, also without TLS.
     #[arg(long)]
     pub loopback: bool,

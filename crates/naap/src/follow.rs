@@ -14,9 +14,10 @@ use events::identity::Digest;
 use ledger::Ledger;
 use pipeline::settle::note;
 use pipeline::settle::{Listener, News};
-use sla::window::Hour;
+use sla::window::{Span, Window};
 use warehouse::Reader;
 use warehouse::page::Page;
+use warehouse::view::SpanRow;
 
 use crate::process::Failures;
 
@@ -76,8 +77,8 @@ impl Following {
     }
 }
 
-/// The latest revision of each settled hour, and the digest of its scorecard.
-type Revisions = BTreeMap<(Network, Hour), (u32, Digest)>;
+/// The latest revision of each settled hour and the only one of each longer window, with the digest of its scorecard.
+type Revisions = BTreeMap<(Network, Window), (u32, Digest)>;
 
 struct Follower {
     ledger: Arc<Ledger>,
@@ -112,8 +113,12 @@ impl Follower {
         let now = self.revisions()?;
         for (place, latest) in &now {
             if self.settled.get(place) != Some(latest) {
-                let ((network, hour), (revision, digest)) = (*place, *latest);
-                (self.listener)(&News::Settled { digest, hour, network, revision });
+                let ((network, window), (revision, digest)) = (*place, *latest);
+                let hour = window.last;
+                (self.listener)(&match window.span {
+                    Span::Hour => News::Settled { digest, hour, network, revision },
+                    _ => News::Made { digest, network, window },
+                });
             }
         }
         self.settled = now;
@@ -124,10 +129,12 @@ impl Follower {
         let mut revisions = Revisions::new();
         for network in &self.networks {
             let rows = self.warehouse.windows(*network, &Page::first(HOURS_WATCHED))?.rows;
-            revisions.extend(rows.into_iter().filter_map(|row| {
-                let latest = row.latest?;
-                Some(((*network, row.hour), (latest.revision, latest.digest)))
-            }));
+            for row in rows {
+                let hour = row.latest.map(|latest| (latest.revision, latest.digest));
+                let hour = hour.map(|latest| ((*network, Window::hour(row.hour)), latest));
+                let span = |span: SpanRow| ((*network, span.window), (0, span.digest));
+                revisions.extend(hour.into_iter().chain(row.spans.into_iter().map(span)));
+            }
         }
         Ok(revisions)
     }

@@ -21,6 +21,7 @@ struct Numbers {
     batches: BTreeMap<Network, u64>,
     events: BTreeMap<Network, u64>,
     hours: BTreeMap<Network, u64>,
+    windows: BTreeMap<Network, u64>,
     refusals: BTreeMap<(Network, &'static str), u64>,
 }
 
@@ -76,6 +77,15 @@ impl Counts {
                 *count,
             );
         }
+        for (network, count) in &numbers.windows {
+            let labels = [("network", network.as_str())];
+            to.counter(
+                "naap_made_windows_total",
+                "Windows of several hours that were made.",
+                &labels,
+                *count,
+            );
+        }
         for ((network, code), count) in &numbers.refusals {
             let labels = [("network", network.as_str()), ("code", *code)];
             to.counter(
@@ -108,6 +118,17 @@ pub fn listener(feed: Arc<Feed>, counts: Counts, clock: Clock) -> Listener {
                 revision: *revision,
                 settled_ms: clock(),
                 window: Window::hour(*hour),
+            }));
+        }
+        News::Made { digest, network, window } => {
+            *counts.lock().windows.entry(*network).or_default() += 1;
+            tracing::info!(%network, %window, %digest, "made a window");
+            feed.publish(&Live::Window(WindowSettled {
+                digest: *digest,
+                network: *network,
+                revision: 0,
+                settled_ms: clock(),
+                window: *window,
             }));
         }
     })

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use channel::address::{Policy, Target};
-use pipeline::export::Manifest;
+use pipeline::export::{FileEntry, Manifest, span};
 use reqwest::{Client, Url};
+use sla::window::Window;
 
 use crate::console::Progress;
 
@@ -45,20 +46,52 @@ async fn fetch_all(url: &str, loopback: bool, folder: &Path) -> anyhow::Result<(
     let place = Place { client: target.client(FILE_WAIT)?, target };
     let path = folder.join(MANIFEST);
     place.file(MANIFEST, query, MANIFEST_BYTES_MAX, MANIFEST_WAIT, &path).await?;
-    let manifest: Manifest = serde_json::from_slice(&std::fs::read(&path)?)
+    let manifest: Listed = serde_json::from_slice(&std::fs::read(&path)?)
         .with_context(|| format!("{base} serves no manifest of an export"))?;
-    let total: u64 = manifest.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
+    let (files, names, pinned) = manifest.read();
+    let total: u64 = files.iter().map(|file| file.bytes).fold(0, u64::saturating_add);
     ensure!(total <= TOTAL_BYTES_MAX, "the export has {total} bytes, more than {TOTAL_BYTES_MAX}");
-    // The files of the revision that the manifest is of, whatever is settled meanwhile. A place that serves files as
-    // they are passes over what stands behind the question mark.
-    let pinned = format!("network={}&revision={}", manifest.network, manifest.revision);
-    let names = manifest.names().context("the manifest does not list the files of an export")?;
+    let names = names.context("the manifest does not list the files of an export")?;
     for name in names {
-        let entry = manifest.files.iter().find(|file| file.name == name);
+        let entry = files.iter().find(|file| file.name == name);
         let bytes = entry.map_or(0, |entry| entry.bytes);
         place.file(name, Some(&pinned), bytes, FILE_WAIT, &folder.join(name)).await?;
     }
     Ok(())
+}
+
+/// A manifest of either kind.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Listed {
+    Hour(Manifest),
+    Window(span::Manifest),
+}
+
+impl Listed {
+    /// The files, their names as far as they are ours, and what is asked for behind the question mark: the revision
+    /// that the manifest is of, whatever is settled meanwhile. A place that serves files as they are passes over it.
+    fn read(&self) -> (&[FileEntry], Option<Vec<&'static str>>, String) {
+        match self {
+            Self::Hour(of) => {
+                let pinned = format!("network={}&revision={}", of.network, of.revision);
+                (&of.files, of.names(), pinned)
+            }
+            Self::Window(of) => (&of.files, of.names(), format!("network={}", of.network)),
+        }
+    }
+}
+
+/// The address as the API has it: the slash of a long window is written `%2F`.
+pub(super) fn address(url: &str) -> String {
+    let (base, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+    let parts: Vec<&str> = base.trim_end_matches('/').rsplitn(3, '/').collect();
+    if let [span, hour, before] = parts.as_slice()
+        && format!("{hour}/{span}").parse::<Window>().is_ok()
+    {
+        return format!("{before}/{hour}%2F{span}{query}");
+    }
+    url.to_owned()
 }
 
 fn hint(loopback: bool) -> &'static str {
@@ -123,4 +156,22 @@ fn root(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_window_is_one_segment() {
+        let exports = "https://naap.example/v1/exports";
+        let encoded = format!("{exports}/2026-01-08T21Z%2F7d?network=simulation");
+        assert_eq!(address(&format!("{exports}/2026-01-08T21Z/7d?network=simulation")), encoded);
+        assert_eq!(address(&encoded), encoded);
+        for other in
+            ["https://naap.example/old/7d", "https://naap.example/v1/exports/2026-01-08T21Z"]
+        {
+            assert_eq!(address(other), other);
+        }
+    }
 }

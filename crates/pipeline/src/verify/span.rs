@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use events::event::Network;
 use events::identity::Digest;
 use serde::Deserialize;
 use sla::score::Scoring;
@@ -110,11 +111,11 @@ fn next_line(reader: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(line))
 }
 
-/// The hours that an exported window rests on.
-pub fn pinned(folder: &Path) -> Result<Vec<PinnedHour>, Error> {
+/// The network of an exported window and the hours that it rests on.
+pub fn pinned(folder: &Path) -> Result<(Network, Vec<PinnedHour>), Error> {
     let scorecard: Scorecard = json(&small(folder, "scorecard.json")?, "scorecard.json")?;
     match scorecard.basis {
-        Basis::Hours(pinned) => Ok(pinned),
+        Basis::Hours(pinned) => Ok((scorecard.network, pinned)),
         Basis::Events(_) => Err(unusable("scorecard.json", "it rests on events, not on hours")),
     }
 }

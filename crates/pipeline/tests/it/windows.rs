@@ -1,13 +1,18 @@
 //! Windows of several hours: made once, the same however an instance came to them.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use events::batch::Batch;
 use events::event::Network;
 use events::identity::Digest;
 use events::unit::{Millis, UnixMillis};
+use pipeline::export::span::{FILES, SpanExport, TALLIES, hour_folder};
 use pipeline::settle::Step;
 use pipeline::settle::standing::tally;
+use pipeline::verify::span::{pinned, verify_pinned};
+use pipeline::verify::{Verdict, verify};
 use sla::context::Context;
 use sla::hour::OpenJobs;
 use sla::policy::Policy;
@@ -151,4 +156,85 @@ fn a_window_is_never_made_again() {
     assert_ne!(instance.digests(), settled, "hours are restated");
     assert_eq!(windows(&instance), made, "windows are not");
     assert_eq!(instance.settler.step(later).unwrap(), Step::default());
+}
+
+#[test]
+fn an_exported_window_verifies_and_does_not_once_touched() {
+    let (trust, batches) = some_past();
+    let folder = tempfile::tempdir().unwrap();
+    let mut instance = Instance::open(folder.path(), &trust);
+    instance.hear(&batches, LATER);
+    instance.catch_up(LATER);
+    let made = windows(&instance);
+    let (window, digest) = made.iter().find(|(window, _)| window.span == Span::Day).unwrap();
+    let reader = instance.warehouse.as_ref();
+    let export = SpanExport::of(reader, NETWORK, *window).unwrap();
+    let out = folder.path().join("export");
+    export.write(reader, Some(&instance.ledger), &out, &mut |_| {}).unwrap();
+    let refused = export.write(reader, None, &out, &mut |_| {}).unwrap_err();
+    assert!(refused.to_string().contains("not empty"), "{refused}");
+    match verify(&out, 2, &mut |_| {}).unwrap() {
+        Verdict::Merges { digest: found, hours, results, .. } => {
+            assert_eq!((found, hours), (*digest, export.manifest.hours));
+            assert!(results > 0 && hours > 3);
+        }
+        other => panic!("{other:?}"),
+    }
+
+    let (network, pinned) = pinned(&out).unwrap();
+    assert_eq!((network, &pinned), (NETWORK, &export.pinned));
+    let (one, other) = (&pinned[0], &pinned[1]);
+    assert_eq!(verify_pinned(&hour_folder(&out, one.hour), one, 1).unwrap(), None);
+    let said = verify_pinned(&hour_folder(&out, other.hour), one, 1).unwrap().unwrap();
+    assert!(said.contains(&other.hour.to_string()), "{said}");
+    let mut forged = one.clone();
+    forged.tally = Digest::ZERO;
+    let said = verify_pinned(&hour_folder(&out, one.hour), &forged, 1).unwrap().unwrap();
+    assert!(said.contains("its events give"), "{said}");
+
+    for name in ["manifest.json", "register.json"].iter().chain(&FILES) {
+        let path = out.join(name);
+        let original = fs::read(&path).unwrap();
+        let mut touched = original.clone();
+        let middle = touched.len() / 2;
+        touched[middle] ^= 1;
+        fs::write(&path, &touched).unwrap();
+        let verdict = verify(&out, 1, &mut |_| {});
+        assert!(!matches!(verdict, Ok(Verdict::Merges { .. })), "{name}: {verdict:?}");
+        fs::write(&path, &original).unwrap();
+    }
+    expect_forged_lines_are_found(&out);
+}
+
+/// Whoever writes the counts anew, with a manifest that lists them, is found out by the scorecard.
+fn expect_forged_lines_are_found(out: &Path) {
+    let (path, manifest) = (out.join(TALLIES), out.join("manifest.json"));
+    let (original, listed) =
+        (fs::read_to_string(&path).unwrap(), fs::read_to_string(&manifest).unwrap());
+    let lines: Vec<&str> = original.lines().collect();
+    let count = lines[0].find("\"tenures\":").map(|at| at + 10).unwrap();
+    let forged = [
+        [&lines[1..], &lines[..1]].concat(),
+        lines[1..].to_vec(),
+        [&lines[..1], &lines[..]].concat(),
+        vec![lines[0].replacen("\"revision\":0", "\"revision\":1", 1).leak()],
+        vec![format!("{}1{}", &lines[0][..count], &lines[0][count..]).leak()],
+    ];
+    for forged in forged {
+        let text: String = forged.iter().flat_map(|line| [*line, "\n"]).collect();
+        let listed = listed
+            .replace(
+                &Digest::of(&[original.as_bytes()]).to_string(),
+                &Digest::of(&[text.as_bytes()]).to_string(),
+            )
+            .replace(
+                &format!("\"bytes\":{},\"name\":\"{TALLIES}\"", original.len()),
+                &format!("\"bytes\":{},\"name\":\"{TALLIES}\"", text.len()),
+            );
+        fs::write(&path, &text).unwrap();
+        fs::write(&manifest, listed).unwrap();
+        let verdict = verify(out, 1, &mut |_| {}).unwrap();
+        let is_found = |why: &str| why.contains("basis") || why.contains("in its turn");
+        assert!(matches!(&verdict, Verdict::Diverges(why) if is_found(why)), "{verdict:?}");
+    }
 }
