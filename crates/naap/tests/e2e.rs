@@ -32,5 +32,7 @@ mod record;
 mod scores;
 #[path = "e2e/usage.rs"]
 mod usage;
+#[path = "e2e/windows.rs"]
+mod windows;
 #[path = "e2e/world.rs"]
 mod world;

@@ -32,7 +32,7 @@ pub struct ExportQuery {
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The revision, from 0; the latest if none is named. Name the manifest's when you fetch its files.
+    /// The revision, from 0; the latest if none is named. A longer window has only 0. Name the manifest's when you fetch its files.
     #[param(value_type = u32, required = false)]
     revision: Option<u32>,
 }
@@ -40,7 +40,7 @@ pub struct ExportQuery {
 /// The manifest of an export
 ///
 /// `manifest.json`: the revision, the digests to verify, and name, size and SHA-256 of every file. `naap verify` takes
-/// this address.
+/// this address. The slash of a longer window is written `%2F`.
 #[utoipa::path(
     get, path = "/v1/exports/{window}", tag = "windows",
     params(("window" = inline(schema::Window), Path, description = "The window."), ExportQuery),
@@ -61,7 +61,7 @@ pub async fn manifest(
 /// One file of an export
 ///
 /// The bytes whose size and SHA-256 the manifest gives: the scorecard as it is digested, the policy, the trust file, the
-/// context, and the batches as a line each. A body that ends early is not the file.
+/// context, the register that the context names, and a line each, an hour's batches or a longer window's tallies. A body that ends early is not the file.
 #[utoipa::path(
     get, path = "/v1/exports/{window}/{file}", tag = "windows",
     params(

@@ -1,4 +1,6 @@
-//! `/v1/scores`: the results of one hour as its scorecard gives them. It filters and pages; it computes none.
+//! `/v1/scores`: the results of one window as its scorecard gives them. It filters and pages; it computes none.
+
+mod parts;
 
 use std::collections::BTreeMap;
 
@@ -10,18 +12,19 @@ use events::unit::Ppm;
 use serde::{Deserialize, Serialize};
 use sla::scorecard::{Grade, Indicator, Scored};
 use sla::tally::outcome::{Counts, Excuse, Obligation};
-use sla::window::{Hour, Window};
+use sla::window::{Hour, Span, Window};
 use utoipa::IntoParams;
 use warehouse::page::{Page as Pages, Paged};
-use warehouse::view::{RevisionRow, ScoreFilter, ScoreRow};
+use warehouse::view::{ScoreFilter, ScoreRow};
 
 use crate::answer::{Reasons, Work};
 use crate::cursor::List;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
-use crate::routes::window::hour_of;
+use crate::routes::window::not_made;
 use crate::schema;
 use crate::state::{Sources, State};
+use parts::{ScoreComponent, ScoreExcluded, ScoreWorkload, no_upper};
 
 /// How many of the newest hours are searched for a settled one: two weeks.
 const HOURS_SEARCHED: usize = 336;
@@ -54,7 +57,8 @@ pub struct ScoresQuery {
     /// Only results for this pipeline.
     #[param(value_type = String, required = false)]
     pipeline: Option<Pipeline>,
-    /// The hour, such as `2026-01-08T21Z`; the latest settled one if none is named.
+    /// An hour such as `2026-01-08T21Z`, or a longer window such as `2026-01-08T21Z/7d`; the latest settled hour if none
+    /// is named.
     #[param(inline, value_type = schema::Window, required = false)]
     window: Option<Window>,
     /// Only results for this workload.
@@ -72,7 +76,7 @@ pub enum WindowChoice {
     LatestSettled,
 }
 
-/// Results of one hour.
+/// Results of one window.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Scores {
     /// The results, by operator, signer and kind of work.
@@ -85,16 +89,16 @@ pub struct Scores {
     network: Network,
     /// The cursor of the next page; null on the last.
     next: Option<String>,
-    /// The hour; null where none was named and none has settled.
+    /// The window; null where none was named and none has settled.
     #[schema(value_type = Option<schema::Window>)]
     window: Option<Window>,
-    /// How the hour was chosen: `asked` or `latest_settled`.
+    /// How the window was chosen: `asked` or `latest_settled`.
     window_chosen: WindowChoice,
-    /// Whether the hour may still change. Provisional results have no digest.
+    /// Whether the window may still change. Provisional results have no digest.
     provisional: bool,
-    /// The revision of the hour; null where it is provisional.
+    /// The revision of the window, always 0 of one longer than an hour; null where it is provisional.
     revision: Option<u32>,
-    /// The digest of the hour's scorecard; null where it is provisional.
+    /// The digest of the window's scorecard; null where it is provisional.
     #[schema(value_type = Option<schema::Digest>)]
     digest: Option<Digest>,
     /// Why a member is null.
@@ -104,10 +108,10 @@ pub struct Scores {
 /// One result: an operator's, for one kind of work or all of it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Score {
-    /// The hour.
-    #[schema(value_type = schema::Hour)]
-    window: Hour,
-    /// Whether the hour may still change.
+    /// The window.
+    #[schema(value_type = schema::Window)]
+    window: Window,
+    /// Whether the window may still change.
     provisional: bool,
     /// The operator; null where no capability offer ties the signer to one.
     #[schema(value_type = Option<schema::Address>)]
@@ -123,9 +127,18 @@ pub struct Score {
     /// The score in parts per million; null where there is too little evidence.
     #[schema(value_type = Option<u32>)]
     score_ppm: Option<Ppm>,
-    /// What the score is made of.
+    /// The score were all of its parts as good as they can be, in parts per million.
+    #[schema(value_type = Option<u32>)]
+    upper_ppm: Option<Ppm>,
+    /// The parts of the score; empty where the policy composes none, and over all work.
+    components: Vec<ScoreComponent>,
+    /// Over all work, the score of each workload.
+    workloads: Vec<ScoreWorkload>,
+    /// Obligations that count for nothing, by why.
+    excluded: ScoreExcluded,
+    /// The outcomes that were told of.
     indicators: Vec<ScoreIndicator>,
-    /// Tenures that began in the hour.
+    /// Tenures that began in the window.
     tenures: u64,
     /// Everybody whose word counted.
     #[schema(value_type = Vec<schema::Address>)]
@@ -174,6 +187,8 @@ impl From<ScoreRow> for Score {
     fn from(row: ScoreRow) -> Self {
         let Scored {
             class,
+            components,
+            excluded,
             grade,
             indicators,
             operator,
@@ -182,9 +197,12 @@ impl From<ScoreRow> for Score {
             signer,
             sources,
             tenures,
+            upper,
             urls,
+            workloads,
             ..
         } = row.scored;
+        let is_scored = score.is_some();
         let mut reasons = Reasons::default();
         let is_resolved = operator.is_some();
         let nameless = || "no capability offer ties it to an on-chain address".to_owned();
@@ -192,13 +210,17 @@ impl From<ScoreRow> for Score {
             || if is_resolved { "the operator is known" } else { "no party named one" }.to_owned();
         let unscored = || reason.unwrap_or_else(|| "the scorecard gives none".to_owned());
         Self {
-            window: row.window.last,
+            window: row.window,
             provisional: row.revision.is_none(),
             operator: reasons.explain("operator", operator, nameless),
             signer: reasons.explain("signer", signer, unseen),
             work: reasons.explain("work", class.map(Work::from), || "all of its work".to_owned()),
             grade,
             score_ppm: reasons.explain("score_ppm", score, unscored),
+            upper_ppm: reasons.explain("upper_ppm", upper, || no_upper(is_scored)),
+            components: components.into_iter().map(ScoreComponent::from).collect(),
+            workloads: workloads.into_iter().map(ScoreWorkload::from).collect(),
+            excluded: ScoreExcluded::from(excluded),
             indicators: indicators.into_iter().map(ScoreIndicator::from).collect(),
             tenures,
             sources,
@@ -225,7 +247,7 @@ impl From<Indicator> for ScoreIndicator {
 
 /// Scores
 ///
-/// The results of one hour's scorecard, by operator, signer and kind of work. Without `window` it is the latest settled
+/// The results of one window's scorecard, by operator, signer and kind of work. Without `window` it is the latest settled
 /// hour, which the answer names. An hour that has not settled is marked `provisional` and has no digest.
 #[utoipa::path(
     get, path = "/v1/scores", tag = "scores",
@@ -238,7 +260,7 @@ pub async fn scores(
 ) -> Result<Json<Scores>, Problem> {
     let network = state.network(query.network);
     let limit = query.limit.unwrap_or(Limit::DEFAULT);
-    let asked = query.window.map(hour_of).transpose()?;
+    let asked = query.window;
     let filter = ScoreFilter {
         grade: query.grade,
         model: query.model,
@@ -249,17 +271,17 @@ pub async fn scores(
     };
     let cursor = query.cursor;
     let answer = state.read(move |sources| {
-        let hour = match asked {
-            Some(hour) => Some(hour),
-            None => latest_settled(sources, network)?,
+        let window = match asked {
+            Some(window) => Some(window),
+            None => latest_settled(sources, network)?.map(Window::hour),
         };
         let chosen =
             if asked.is_some() { WindowChoice::Asked } else { WindowChoice::LatestSettled };
-        let Some(hour) = hour else { return Ok(nothing_settled(network, limit)) };
-        let list = List::new("scores", &(network, hour, &filter));
+        let Some(window) = window else { return Ok(nothing_settled(network, limit)) };
+        let list = List::new("scores", &(network, window, &filter));
         let page = list.page(cursor.as_deref(), limit)?;
-        let latest = known(sources, network, hour)?;
-        let paged = sources.warehouse.scores(network, Window::hour(hour), &filter, &page);
+        let latest = known(sources, network, window)?;
+        let paged = sources.warehouse.scores(network, window, &filter, &page);
         let Paged { next, rows } = paged.map_err(Problem::warehouse)?;
         let mut reasons = Reasons::default();
         let open = || "the hour has not settled".to_owned();
@@ -268,11 +290,11 @@ pub async fn scores(
             limit: limit.0,
             network,
             next: next.map(|next| list.cursor(&next)),
-            window: Some(Window::hour(hour)),
+            window: Some(window),
             window_chosen: chosen,
             provisional: latest.is_none(),
-            revision: reasons.explain("revision", latest.as_ref().map(|row| row.revision), open),
-            digest: reasons.explain("digest", latest.map(|row| row.digest), open),
+            revision: reasons.explain("revision", latest.map(|(revision, _)| revision), open),
+            digest: reasons.explain("digest", latest.map(|(_, digest)| digest), open),
             reasons,
         })
     });
@@ -304,13 +326,23 @@ pub fn latest_settled(sources: &Sources, network: Network) -> Result<Option<Hour
     Ok(rows.into_iter().find(|row| row.latest.is_some()).map(|row| row.hour))
 }
 
-/// The latest revision of an hour, none where it is provisional; a problem where nothing is known of it.
-fn known(sources: &Sources, network: Network, hour: Hour) -> Result<Option<RevisionRow>, Problem> {
-    let revisions = sources.warehouse.revisions(network, hour).map_err(Problem::warehouse)?;
-    if let Some(latest) = revisions.into_iter().next_back() {
-        return Ok(Some(latest));
+/// The latest revision of a window and its digest, none where it is provisional; a problem where nothing is known of it.
+fn known(
+    sources: &Sources,
+    network: Network,
+    window: Window,
+) -> Result<Option<(u32, Digest)>, Problem> {
+    let warehouse = &sources.warehouse;
+    if window.span != Span::Hour {
+        let made = warehouse.window_record(network, window).map_err(Problem::warehouse)?;
+        return made.map(|made| Some((0, made.digest))).ok_or_else(|| not_made(network, window));
     }
-    match sources.warehouse.provisional(network, hour).map_err(Problem::warehouse)? {
+    let hour = window.last;
+    let revisions = warehouse.revisions(network, hour).map_err(Problem::warehouse)?;
+    if let Some(latest) = revisions.into_iter().next_back() {
+        return Ok(Some((latest.revision, latest.digest)));
+    }
+    match warehouse.provisional(network, hour).map_err(Problem::warehouse)? {
         Some(_) => Ok(None),
         None => {
             let detail = format!("nothing is known of {hour} on {network}");

@@ -1,4 +1,4 @@
-//! `/v1/windows/{window}`: one hour's scorecard, byte for byte as it was digested, with what stands beside it.
+//! `/v1/windows/{window}`: one window's scorecard, byte for byte as it was digested, with what stands beside it.
 
 use axum::Json;
 use axum::extract::State as Given;
@@ -59,15 +59,15 @@ pub struct WindowDetail {
     digest: Option<Digest>,
     /// Which revision this is; null where it is provisional.
     revision: Option<u32>,
-    /// Every revision, first to last.
+    /// Every revision of an hour, first to last. A longer window has one, which this is.
     revisions: Vec<Revision>,
-    /// When it was settled; null where it is provisional.
+    /// When it was settled, or made of settled hours; null where it is provisional.
     #[schema(value_type = Option<u64>)]
     settled_ms: Option<UnixMillis>,
     /// When something of it was last recorded; null where it is settled.
     #[schema(value_type = Option<u64>)]
     updated_ms: Option<UnixMillis>,
-    /// What was refused in it: beside the scorecard, never in it. Null where it is provisional.
+    /// What was refused in it: beside the scorecard, never in it. Null where it is provisional or longer than an hour.
     refusals: Option<Vec<WindowRefusal>>,
     /// The software that answers. Digests do not depend on it.
     #[schema(example = "naap 0.1.0")]
@@ -91,7 +91,9 @@ pub struct WindowRefusal {
 
 /// One window
 ///
-/// The scorecard of an hour at its latest revision, or at the one named. The slash of a long window is written `%2F`.
+/// The scorecard of an hour at its latest revision, or at the one named; or that of a longer window, which is made once
+/// and pins its hours. It holds the clusters of those who count as one, and how far reporters agree. The slash of a
+/// longer window is written `%2F`.
 #[utoipa::path(
     get, path = "/v1/windows/{window}", tag = "windows",
     params(("window" = inline(schema::Window), Path, description = "The window."), WindowQuery),
@@ -102,10 +104,14 @@ pub async fn window(
     segments: Segments,
     Query(query): Query<WindowQuery>,
 ) -> Result<Json<WindowDetail>, Problem> {
-    let hour = hour_of(segments.parse("window", WINDOW_INSTEAD)?)?;
+    let window: Window = segments.parse("window", WINDOW_INSTEAD)?;
+    let hour = window.last;
     let network = state.network(query.network);
     let now = state.now();
     let detail = state.read(move |sources| {
+        if window.span != Span::Hour {
+            return of_span(sources, network, window, query.revision);
+        }
         let settled = sources.warehouse.hour_record(network, hour, query.revision);
         match (settled.map_err(Problem::warehouse)?, query.revision) {
             (Some(view), _) => of_settled(network, hour, view),
@@ -116,14 +122,42 @@ pub async fn window(
     Ok(Json(detail.await?))
 }
 
-/// The hour that a window is, or the problem that longer ones are not kept.
-pub fn hour_of(window: Window) -> Result<Hour, Problem> {
-    if window.span == Span::Hour {
-        return Ok(window.last);
+/// The problem that a longer window is not there.
+pub fn not_made(network: Network, window: Window) -> Problem {
+    let detail = format!("{window} on {network} was not made");
+    let instead = "GET /v1/windows lists the hours with the longer windows that end with them.";
+    Problem::absent(detail, instead).about("window")
+}
+
+fn of_span(
+    sources: &Sources,
+    network: Network,
+    window: Window,
+    revision: Option<u32>,
+) -> Result<WindowDetail, Problem> {
+    let view = sources.warehouse.window_record(network, window).map_err(Problem::warehouse)?;
+    let view = view.ok_or_else(|| not_made(network, window))?;
+    if let Some(revision) = revision.filter(|revision| *revision > 0) {
+        let detail = format!("{window} on {network} has no revision {revision}");
+        return Err(Problem::absent(detail, "Send 0, or no revision.").about("revision"));
     }
-    let detail = format!("{window}: windows of more than an hour are not kept here");
-    let instead = format!("Ask for its hours, {} first.", window.last);
-    Err(Problem::absent(detail, instead).about("window"))
+    let mut reasons = Reasons::default();
+    let hours = || "it was refused in its hours, which list it".to_owned();
+    Ok(WindowDetail {
+        network,
+        window,
+        state: WindowState::Settled,
+        provisional: false,
+        scorecard: Some(raw(window.last, view.scorecard_bytes)?),
+        digest: Some(view.digest),
+        revision: Some(0),
+        revisions: Vec::new(),
+        settled_ms: Some(view.made_ms),
+        updated_ms: reasons.explain("updated_ms", None, || "it is settled".to_owned()),
+        refusals: reasons.explain("refusals", None, hours),
+        software: SOFTWARE,
+        reasons,
+    })
 }
 
 fn of_settled(network: Network, hour: Hour, view: HourView) -> Result<WindowDetail, Problem> {

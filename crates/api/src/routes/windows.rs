@@ -6,10 +6,10 @@ use events::event::Network;
 use events::identity::Digest;
 use events::unit::UnixMillis;
 use serde::{Deserialize, Serialize};
-use sla::window::Hour;
+use sla::window::{Hour, Window};
 use utoipa::IntoParams;
 use warehouse::page::Paged;
-use warehouse::view::RevisionRow;
+use warehouse::view::{RevisionRow, SpanRow};
 
 use crate::answer::{Page, Reasons};
 use crate::cursor::Sheet;
@@ -73,8 +73,30 @@ pub struct WindowSummary {
     latest: Option<Revision>,
     /// Every revision, first to last. Older ones stay as they are.
     revisions: Vec<Revision>,
+    /// The longer windows that end with it, by their length. Each is made once.
+    spans: Vec<LongWindow>,
     /// Why a member is null.
     reasons: Reasons,
+}
+
+/// A window of several hours in short.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct LongWindow {
+    /// The window.
+    #[schema(value_type = schema::Window)]
+    window: Window,
+    /// The digest of its scorecard: SHA-256 over the canonical bytes.
+    #[schema(value_type = schema::Digest)]
+    digest: Digest,
+    /// When it was made.
+    #[schema(value_type = u64)]
+    made_ms: UnixMillis,
+}
+
+impl From<SpanRow> for LongWindow {
+    fn from(SpanRow { digest, made_ms, window }: SpanRow) -> Self {
+        Self { window, digest, made_ms }
+    }
 }
 
 /// One revision of an hour.
@@ -113,7 +135,7 @@ impl From<RevisionRow> for Revision {
 
 /// Windows
 ///
-/// The hours that are settled or provisional, newest first.
+/// The hours that are settled or provisional, newest first, each with the longer windows that end with it.
 #[utoipa::path(
     get, path = "/v1/windows", tag = "windows",
     params(WindowsQuery),
@@ -145,6 +167,7 @@ pub async fn windows(
                 updated_ms: row.updated_ms,
                 latest: reasons.explain("latest", latest, || "it has not settled".to_owned()),
                 revisions: revisions.into_iter().map(Revision::from).collect(),
+                spans: row.spans.into_iter().map(LongWindow::from).collect(),
                 reasons,
             });
         }

@@ -47,6 +47,8 @@ async fn every_null_has_a_reason() {
         format!("/v1/orchestrators/{operator}"),
         "/v1/scores".to_owned(),
         "/v1/scores?window=2026-01-08T22Z".to_owned(),
+        "/v1/scores?window=2026-01-08T21Z/7d".to_owned(),
+        format!("/v1/windows/{HOUR}%2F7d"),
         "/v1/jobs".to_owned(),
         format!("/v1/jobs/{job}"),
         "/v1/windows".to_owned(),
@@ -266,4 +268,31 @@ async fn networks_never_mix() {
     }
     let job = world.get(&format!("/v1/jobs/{}?network=livepeer", sample::job_id(1))).await;
     assert_eq!(job.problem(), "E-API-ABSENT");
+}
+
+#[tokio::test]
+async fn a_longer_window_is_listed_and_read_like_an_hour() {
+    let world = World::settled();
+    let week = sample::window_record(sample::NETWORK, sample::HOUR, sla::window::Span::Week, 7);
+    let (name, digest) = (format!("{HOUR}/7d"), week.scorecard.digest().to_string());
+    let listed = world.json("/v1/windows").await;
+    let hour = items(&listed).iter().find(|item| item["window"] == HOUR).unwrap();
+    let expected = json!([{ "window": name, "digest": digest, "made_ms": week.made_ms }]);
+    assert_eq!(hour["spans"], expected);
+    let read = world.json(&format!("/v1/windows/{HOUR}%2F7d")).await;
+    assert_eq!((&read["window"], &read["digest"]), (&json!(name), &json!(digest)));
+    assert_eq!(read["scorecard"]["basis"]["hours"].as_array().unwrap().len(), 7 * 24);
+    assert_eq!((&read["revision"], &read["provisional"]), (&json!(0), &json!(false)));
+
+    let all = world.json(&format!("/v1/scores?window={name}&limit=500")).await;
+    assert_eq!((&all["window"], &all["digest"]), (&json!(name), &json!(digest)));
+    assert_eq!(items(&all).len(), 16);
+    assert!(items(&all).iter().all(|item| item["window"] == name));
+    let known = items(&all).iter().find(|item| item["grade"] == "B").unwrap();
+    assert_eq!(known["upper_ppm"], 950_000);
+    assert!(known["excluded"]["young"].is_u64());
+    let first = world.json(&format!("/v1/scores?window={name}&limit=9")).await;
+    let next = first["next"].as_str().unwrap();
+    let rest = world.json(&format!("/v1/scores?window={name}&limit=9&cursor={next}")).await;
+    assert_eq!([&items(&first)[..], &items(&rest)[..]].concat(), *items(&all));
 }

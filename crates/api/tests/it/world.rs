@@ -112,6 +112,8 @@ impl World {
         let (network, hour) = (sample::NETWORK, sample::HOUR);
         world.warehouse.record_hour(&sample::record(network, hour, 0, 50)).unwrap();
         world.warehouse.record_hour(&sample::record(network, hour, 1, 60)).unwrap();
+        let week = sample::window_record(network, hour, sla::window::Span::Week, 7);
+        world.warehouse.record_window(&week).unwrap();
         let open = hour.next();
         let (jobs, card) = (sample::facts(open, 60..63), sample::scorecard(network, open, 3));
         let now_ms = UnixMillis(world.now_ms.load(Ordering::SeqCst));
