@@ -23,7 +23,7 @@ use sla::scorecard::Scorecard;
 use sla::trust::TrustFile;
 use sla::window::{Span, Window};
 
-use crate::export::{BATCHES, FILES, FORMAT, FileEntry, Manifest, REGISTER, span as export};
+use crate::export::{BATCHES, FILES, FORMAT, FileEntry, Manifest, REGISTER};
 use crate::settle::note::spread;
 use difference::first_difference;
 
@@ -98,6 +98,7 @@ pub enum Error {
 #[derive(serde::Deserialize)]
 struct Outline {
     format: String,
+    window: Window,
 }
 
 /// Verifies an exported folder; `progress` hears how many batches, or hours of a longer window, were checked.
@@ -108,23 +109,22 @@ pub fn verify(
 ) -> Result<Verdict, Error> {
     let content = small(folder, MANIFEST)?;
     let outline: Outline = json(&content, MANIFEST)?;
-    match outline.format.as_str() {
-        FORMAT => Ok(match verify_hour(folder, &content, threads, progress)? {
-            Ok(hour) => Verdict::Agrees {
-                batches: hour.batches,
-                digest: hour.digest,
-                events: hour.settled.event_set.count,
-                results: hour.results,
-                window: hour.window.to_string(),
-            },
-            Err(difference) => Verdict::Diverges(difference),
-        }),
-        export::FORMAT => span::verify_window(folder, &content, progress),
-        other => Err(unusable(
-            MANIFEST,
-            format!("format {other:?}, not {FORMAT:?} or {:?}", export::FORMAT),
-        )),
+    if outline.format != FORMAT {
+        return Err(unusable(MANIFEST, format!("format {:?}, not {FORMAT:?}", outline.format)));
     }
+    if outline.window.span != Span::Hour {
+        return span::verify_window(folder, &content, progress);
+    }
+    Ok(match verify_hour(folder, &content, threads, progress)? {
+        Ok(hour) => Verdict::Agrees {
+            batches: hour.batches,
+            digest: hour.digest,
+            events: hour.settled.event_set.count,
+            results: hour.results,
+            window: hour.window.to_string(),
+        },
+        Err(difference) => Verdict::Diverges(difference),
+    })
 }
 
 /// An hour that agrees.

@@ -17,11 +17,8 @@ use sla::scorecard::{Basis, PinnedHour, Scorecard, canonical_bytes};
 use sla::window::{Hour, Window};
 use warehouse::Reader;
 
-use super::{Export, FileEntry, REGISTER, check_empty, entry, failed};
+use super::{Export, FORMAT, FileEntry, REGISTER, check_empty, entry, failed};
 use crate::Error;
-
-/// The format of the manifest.
-pub const FORMAT: &str = "naap/window/1";
 
 /// The name of the file that holds the counts.
 pub const TALLIES: &str = "tallies.ndjson";
@@ -47,6 +44,8 @@ pub struct Manifest {
     pub hours: u64,
     /// The network.
     pub network: Network,
+    /// Always 0: it is made once.
+    pub revision: u32,
     /// The window.
     pub window: Window,
 }
@@ -109,6 +108,7 @@ impl SpanExport {
             format: FORMAT.to_owned(),
             hours: u64::try_from(pinned.len()).unwrap_or(u64::MAX),
             network,
+            revision: 0,
             window,
         };
         Ok(Self { manifest, pinned, small })

@@ -3,6 +3,7 @@
 //! That the counts are those of the hours' events is shown by the hours' own exports, which a deep verification takes in
 //! turn. Counts are read a line at a time, so that four weeks of them fit.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -77,22 +78,23 @@ fn merge(
 ) -> Result<Result<(Scorecard, u64), String>, Error> {
     let window = claim.scorecard.window;
     let mut scoring = Scoring::new(claim.asked());
-    let mut pinned: Vec<PinnedHour> = Vec::new();
+    let mut pinned = BTreeMap::new();
     let mut reader = BufReader::with_capacity(1 << 20, open(folder, TALLIES)?);
     let mut hours = 0;
     while let Some(line) = next_line(&mut reader)? {
         hours += 1;
         let Line { hour, revision, tally } = json(&line, TALLIES)?;
         let is_inside = hour <= window.last && window.last.0 - hour.0 < window.span.hours();
-        if !is_inside || pinned.last().is_some_and(|before| before.hour >= hour) {
-            let why = "is not in the window, or not in its turn";
+        let pin = PinnedHour { hour, revision, tally: digest_of(&tally) };
+        if !is_inside || pinned.insert(hour, pin).is_some() {
+            let why = "is not in the window, or there twice";
             return Ok(Err(format!("{TALLIES} line {hours}: {hour} {why}")));
         }
         scoring.add(hour, &tally);
-        pinned.push(PinnedHour { hour, revision, tally: digest_of(&tally) });
         progress(hours);
     }
-    Ok(Ok((scoring.finish(Basis::Hours(pinned), None), hours)))
+    let basis = Basis::Hours(pinned.into_values().collect());
+    Ok(Ok((scoring.finish(basis, None), hours)))
 }
 
 fn next_line(reader: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
