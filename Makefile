@@ -1,12 +1,12 @@
 # The commands of the project; `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak
+.PHONY: help run test check bench bench-adversary soak
 
 help: ## show this list
 	@echo "naap: service levels that anyone can recompute"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needed: Rust (rustup), a C compiler and make; to test also git."
 	@echo "The tests with Kafka clients of other languages need Go, Node with npm, Python 3.11 with venv and openssl, all of"
@@ -26,6 +26,9 @@ check: ## the quick part of test: formatting, lints, tidy, dependency policy
 
 bench: ## measure the figures we hold ourselves to and print them as a table (minutes, release build)
 	@cargo bench --package naap --bench figures
+
+bench-adversary: ## measure what liars, and operators that say less or fail more, can gain; fails where a bound does not hold
+	@cargo bench --quiet --package sla --bench adversary
 
 soak: ## kill -9 a running naap 1000 times, and imports 150 times, and look for anything lost (long, release build)
 	@NAAP_KILLS=1000 cargo test --release --package naap -- --nocapture kill
