@@ -41,3 +41,6 @@ mod statistics;
 
 #[path = "sla/peers.rs"]
 mod peers;
+
+#[path = "sla/evidence.rs"]
+mod evidence;
