@@ -19,6 +19,9 @@ pub const JOBS_MAX: usize = 5_000;
 /// How many of them are shown.
 pub const MOVED_MAX: usize = 20;
 
+/// How many of the newest hours are searched for a window.
+const HOURS_SEARCHED: usize = 500;
+
 /// How many are asked for at once.
 const PAGE: usize = 500;
 
@@ -86,15 +89,26 @@ pub fn scorecard(
     network: Network,
     window: Window,
 ) -> Result<Option<Scorecard>, Unexplained> {
-    if window.span != Span::Hour {
-        return Ok(None);
-    }
-    let view = warehouse.hour_record(network, window.last, None)?;
+    let bytes = if window.span == Span::Hour {
+        warehouse.hour_record(network, window.last, None)?.map(|view| view.scorecard_bytes)
+    } else {
+        warehouse.window_record(network, window)?.map(|view| view.scorecard_bytes)
+    };
     let read = |bytes: Vec<u8>| {
         serde_json::from_slice(&bytes)
             .map_err(|error| Unexplained::Unusable(format!("the scorecard of {window}: {error}")))
     };
-    view.map(|view| read(view.scorecard_bytes)).transpose()
+    bytes.map(read).transpose()
+}
+
+/// The window that is explained where none is named: the newest of seven days, else the newest settled hour.
+pub fn newest(warehouse: &dyn Reader, network: Network) -> Result<Option<Window>, Error> {
+    let rows = warehouse.windows(network, &Page::first(HOURS_SEARCHED))?.rows;
+    let mut settled = rows.iter().filter(|row| row.latest.is_some());
+    let newest = settled.next().map(|row| Window::hour(row.hour));
+    let mut weeks =
+        rows.iter().filter(|row| row.spans.iter().any(|it| it.window.span == Span::Week));
+    Ok(weeks.next().map(|row| Window { last: row.hour, span: Span::Week }).or(newest))
 }
 
 /// The policy that made a scorecard.

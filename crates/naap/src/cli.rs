@@ -256,7 +256,7 @@ pub struct Verify {
 pub struct Explain {
     #[command(flatten)]
     data: Data,
-    /// The window, such as 2026-01-08T21Z; without it the latest settled hour.
+    /// The window, such as 2026-01-08T21Z/7d; without it the newest of seven days, else the newest settled hour.
     #[arg(long)]
     pub window: Option<Window>,
     /// The network; without it the configured one.

@@ -1,21 +1,14 @@
 //! `naap explain`: why an operator's scores are what they are, as a page to read or as JSON. It reads and writes nothing.
 
 use anyhow::{Context, bail};
-use api::explaining::{Unexplained, explained};
-use events::event::Network;
+use api::explaining::{Unexplained, explained, newest};
 use sla::explain::text;
-use sla::window::Window;
-use warehouse::Reader;
-use warehouse::page::Page;
 
 use crate::cli;
 use crate::config::Config;
 use crate::console::Console;
 use crate::instance::Instance;
 use crate::store;
-
-/// How many of the newest hours are searched for a settled one.
-const HOURS_SEARCHED: usize = 500;
 
 /// Runs the verb.
 pub fn run(arguments: &cli::Explain, config: &Config, console: Console) -> anyhow::Result<()> {
@@ -24,7 +17,8 @@ pub fn run(arguments: &cli::Explain, config: &Config, console: Console) -> anyho
     let warehouse = store::look_at_warehouse(&instance)?;
     let window = match arguments.window {
         Some(window) => window,
-        None => latest(&warehouse, network)?,
+        None => newest(&warehouse, network)?
+            .with_context(|| format!("{network} has no settled hour"))?,
     };
     let found = match explained(&warehouse, network, window, arguments.operator) {
         Err(why @ Unexplained::Absent { .. }) => {
@@ -42,12 +36,4 @@ pub fn run(arguments: &cli::Explain, config: &Config, console: Console) -> anyho
         }
     }
     Ok(())
-}
-
-fn latest(warehouse: &dyn Reader, network: Network) -> anyhow::Result<Window> {
-    let rows = warehouse.windows(network, &Page::first(HOURS_SEARCHED))?.rows;
-    let settled = rows.into_iter().find(|row| row.latest.is_some());
-    let hour =
-        settled.map(|row| row.hour).with_context(|| format!("{network} has no settled hour"))?;
-    Ok(Window::hour(hour))
 }

@@ -21,7 +21,7 @@ use sla::tally::Tally;
 use sla::trust::TrustFile;
 use sla::window::{Hour, Span, Window};
 use warehouse::Reader;
-use warehouse::view::HourView;
+use warehouse::view::{HourView, WindowView};
 
 use crate::Error;
 use crate::settle::note;
@@ -73,9 +73,12 @@ pub fn rescore(
         return Err(Error::Absent(format!("{network} {window} holds no settled hour")));
     };
     let view = hours.view(*last)?;
-    let card = card_of(&view)?;
+    let made = hours.made(window)?;
+    let card = made
+        .as_ref()
+        .map_or_else(|| read_card(&view.scorecard_bytes), |it| read_card(&it.scorecard_bytes))?;
     let kept = hours.kept(&card)?;
-    let register = hours.register(&view.context)?;
+    let register = hours.register(made.as_ref().map_or(&view.context, |made| &made.context))?;
     let none = OpenJobs::new();
     let context = Context::of(policy, none.clone(), &register);
     let trust = &kept.trust;
@@ -108,8 +111,8 @@ pub fn rescore(
         read += 1;
         progress(read);
     }
-    let is_hour = window.span == Span::Hour;
-    let published = if is_hour { card } else { old_score.finish(Basis::Hours(pins.0), None) };
+    let is_published = window.span == Span::Hour || made.is_some();
+    let published = if is_published { card } else { old_score.finish(Basis::Hours(pins.0), None) };
     Ok(Rescored { other: new_score.finish(Basis::Hours(pins.1), None), published })
 }
 
@@ -169,6 +172,14 @@ impl Hours<'_> {
         view.ok_or_else(|| Error::Absent(format!("{} {hour} is not settled", self.network)))
     }
 
+    /// A longer window, if it was made.
+    fn made(&self, window: Window) -> Result<Option<WindowView>, Error> {
+        if window.span == Span::Hour {
+            return Ok(None);
+        }
+        Ok(self.reader.window_record(self.network, window)?)
+    }
+
     fn document(&self, digest: &Digest, what: &str) -> Result<Vec<u8>, Error> {
         let bytes = self.reader.document(digest)?;
         bytes.ok_or_else(|| Error::Absent(format!("{what} {digest} was not kept")))
@@ -210,8 +221,8 @@ impl Hours<'_> {
     }
 }
 
-fn card_of(view: &HourView) -> Result<Scorecard, Error> {
-    serde_json::from_slice(&view.scorecard_bytes).map_err(|error| unusable("a scorecard", &error))
+fn read_card(bytes: &[u8]) -> Result<Scorecard, Error> {
+    serde_json::from_slice(bytes).map_err(|error| unusable("a scorecard", &error))
 }
 
 fn unusable(what: &str, why: &dyn std::fmt::Display) -> Error {

@@ -11,10 +11,9 @@ use sla::explain::{Explanation, Moved, text};
 use sla::window::Window;
 use utoipa::IntoParams;
 
-use crate::explaining::{Explained, Unexplained, explained};
+use crate::explaining::{Explained, Unexplained, explained, newest};
 use crate::problem::{Code, Problem, Problems};
 use crate::query::{Query, Segments};
-use crate::routes::scores::latest_settled;
 use crate::schema;
 use crate::state::State;
 
@@ -43,7 +42,8 @@ pub struct ExplainQuery {
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The window, such as `2026-01-08T21Z`; the latest settled hour if none is named.
+    /// The window, such as `2026-01-08T21Z`; if none is named, the newest of seven days, else the newest
+    /// settled hour.
     #[param(inline, value_type = schema::Window, required = false)]
     window: Option<Window>,
 }
@@ -88,7 +88,9 @@ pub async fn explain(
     let found = state.read(move |sources| {
         let window = match query.window {
             Some(window) => window,
-            None => latest_settled(sources, network)?.map(Window::hour).ok_or_else(unsettled)?,
+            None => newest(sources.warehouse.as_ref(), network)
+                .map_err(Problem::warehouse)?
+                .ok_or_else(unsettled)?,
         };
         explained(sources.warehouse.as_ref(), network, window, operator).map_err(problem)
     });

@@ -319,8 +319,7 @@ fn nothing_settled(network: Network, limit: Limit) -> Scores {
     }
 }
 
-/// The newest settled hour.
-pub fn latest_settled(sources: &Sources, network: Network) -> Result<Option<Hour>, Problem> {
+fn latest_settled(sources: &Sources, network: Network) -> Result<Option<Hour>, Problem> {
     let paged = sources.warehouse.windows(network, &Pages::first(HOURS_SEARCHED));
     let rows = paged.map_err(Problem::warehouse)?.rows;
     Ok(rows.into_iter().find(|row| row.latest.is_some()).map(|row| row.hour))

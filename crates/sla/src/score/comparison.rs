@@ -14,9 +14,9 @@ use super::gather::Who;
 use super::leaderboard::{self, Requests, Segments};
 use super::quality::{self, Benchmark, Row};
 use crate::scorecard::{Component, Excluded, Grade, Indicator, Scored};
-use crate::tally::Tally;
 use crate::tally::cell::{Cell, CellKey, Measure, WorkClass};
 use crate::tally::outcome::{Counts, Excuse, Obligation};
+use crate::tally::{Tally, add};
 use crate::window::{Hour, Window};
 
 /// What is shown of an operator and kind of work, whatever its score.
@@ -30,7 +30,7 @@ struct Seen {
 
 impl Seen {
     fn add(&mut self, key: &CellKey, cell: &Cell) {
-        self.tenures = self.tenures.saturating_add(cell.tenures);
+        add(&mut self.tenures, cell.tenures);
         self.urls.extend(key.subject.url.clone());
         self.sources.extend(&key.reporters);
         for (obligation, counts) in &cell.obligations {
@@ -39,7 +39,7 @@ impl Seen {
     }
 
     fn merge(&mut self, other: &Self) {
-        self.tenures = self.tenures.saturating_add(other.tenures);
+        add(&mut self.tenures, other.tenures);
         self.urls.extend(other.urls.iter().cloned());
         self.sources.extend(&other.sources);
         for (obligation, counts) in &other.counts {

@@ -18,6 +18,7 @@ use super::source::{Proof, Told, prove};
 use crate::policy::rule::Evidence;
 use crate::register::Register;
 use crate::scorecard::{Component, Excluded, Grade, Indicator, Scored, SourceView, WorkloadScore};
+use crate::tally::add;
 use crate::tally::cell::WorkClass;
 use crate::tally::outcome::{Counts, Obligation};
 use crate::trust::TrustFile;
@@ -210,7 +211,7 @@ impl<'a> Judge<'a> {
             match &proof {
                 Some(proof) => {
                     parts.push((proof.lower, proof.upper, component.weight));
-                    evidence = evidence.saturating_add(proof.evidence);
+                    add(&mut evidence, proof.evidence);
                     fewest = fewest.min(proof.sources);
                 }
                 None => lacks = lacks.or(Some(self.lack(&component.name, told))),

@@ -7,10 +7,10 @@ use events::identity::{Address, Region, ServiceUrl};
 
 use crate::policy::rule::Evidence;
 use crate::register::Register;
-use crate::tally::Tally;
 use crate::tally::cell::{Cell, CellKey, WorkClass};
 use crate::tally::outcome::{Counts, Obligation};
 use crate::tally::pair::{Pair, PairKey};
+use crate::tally::{Tally, add};
 use crate::window::Hour;
 
 /// Whom a result is for.
@@ -108,8 +108,8 @@ impl Shown {
                 mine.entry(*obligation).or_default().merge(more);
             }
         }
-        self.own = self.own.saturating_add(other.own);
-        self.tenures = self.tenures.saturating_add(other.tenures);
+        add(&mut self.own, other.own);
+        add(&mut self.tenures, other.tenures);
         self.urls.extend(other.urls.iter().cloned());
     }
 }
@@ -178,7 +178,7 @@ impl<'a> Gathered<'a> {
 
     fn show(&mut self, who: Who, key: &CellKey, cell: &Cell) {
         let shown = self.shown.entry((who, key.class.clone())).or_default();
-        shown.tenures = shown.tenures.saturating_add(cell.tenures);
+        add(&mut shown.tenures, cell.tenures);
         shown.urls.extend(key.subject.url.clone());
         if key.reporters.is_empty() {
             let owed = cell.obligations.values().map(Counts::known);

@@ -7,9 +7,9 @@ use events::identity::{Address, ServiceUrl};
 use super::gather::Who;
 use crate::policy::rule::Pooled;
 use crate::scorecard::{Excluded, Grade, Indicator, Scored};
-use crate::tally::Tally;
 use crate::tally::cell::{Cell, CellKey, WorkClass};
 use crate::tally::outcome::{Counts, Obligation};
+use crate::tally::{Tally, add};
 
 /// The counts of every operator, for all its work and for each kind of it.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ struct Gathered {
 impl Gathered {
     /// Counts a cell; what only the operator itself told of is shown and counts for nothing.
     fn add(&mut self, key: &CellKey, cell: &Cell) {
-        self.tenures += cell.tenures;
+        add(&mut self.tenures, cell.tenures);
         self.urls.extend(key.subject.url.clone());
         if key.reporters.is_empty() {
             return;

@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use events::identity::Address;
-use events::unit::Ppm;
+use events::unit::{MAX_JSON_INTEGER, Ppm};
 
 use super::bound::lower_bound;
 use super::effect::{Block, Effect};
 use crate::policy::rule::Evidence;
+use crate::tally::add;
 
 /// One whole, in parts per million.
 const WHOLE: u32 = 1_000_000;
@@ -30,23 +31,23 @@ pub struct Told {
 impl Told {
     /// Counts what came of some obligations in a block.
     pub fn add(&mut self, block: u64, good: u64, bad: u64, disputed: u64) {
-        self.good = self.good.saturating_add(good);
-        self.bad = self.bad.saturating_add(bad);
-        self.disputed = self.disputed.saturating_add(disputed);
+        add(&mut self.good, good);
+        add(&mut self.bad, bad);
+        add(&mut self.disputed, disputed);
         let block = self.blocks.entry(block).or_default();
-        block.good = block.good.saturating_add(good);
-        block.failures = block.failures.saturating_add(bad).saturating_add(disputed);
+        add(&mut block.good, good);
+        add(&mut block.failures, bad.saturating_add(disputed));
     }
 
     /// Takes all of `other`.
     pub fn merge(&mut self, other: &Self) {
-        self.good = self.good.saturating_add(other.good);
-        self.bad = self.bad.saturating_add(other.bad);
-        self.disputed = self.disputed.saturating_add(other.disputed);
+        add(&mut self.good, other.good);
+        add(&mut self.bad, other.bad);
+        add(&mut self.disputed, other.disputed);
         for (at, block) in &other.blocks {
             let mine = self.blocks.entry(*at).or_default();
-            mine.good = mine.good.saturating_add(block.good);
-            mine.failures = mine.failures.saturating_add(block.failures);
+            add(&mut mine.good, block.good);
+            add(&mut mine.failures, block.failures);
         }
     }
 
@@ -104,7 +105,7 @@ pub fn prove(told: &BTreeMap<Address, Told>, rule: &Evidence) -> Option<Proof> {
 
     let effect = effect(&counted, rule);
     let swelled = capped(&counted, low_median, rule);
-    let evidence = effect.share_floor(swelled, rule.factor_ppm);
+    let evidence = effect.share_floor(swelled, rule.factor_ppm).min(MAX_JSON_INTEGER);
     if evidence == 0 {
         return None;
     }
