@@ -108,7 +108,7 @@ impl Export {
         let small = small_files(reader, &view.context, view.scorecard_bytes, &absent)?;
         let mut files: Vec<FileEntry> =
             small.iter().map(|(name, content)| entry(name, content)).collect();
-        files.push(batches_entry(ledger, &view.used)?);
+        files.push(lines_entry(BATCHES, lines(ledger, &view.used))?);
         let manifest = Manifest {
             batches: u64::try_from(view.used.len()).unwrap_or(u64::MAX),
             digest: view.digest,
@@ -148,21 +148,33 @@ impl Export {
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), Error> {
         check_empty(folder)?;
-        for (name, content) in &self.small {
-            let path = folder.join(name);
-            std::fs::write(&path, content).map_err(failed(&path))?;
-        }
-        let path = folder.join(BATCHES);
-        let mut file = BufWriter::new(File::create(&path).map_err(failed(&path))?);
-        for (count, line) in (1..).zip(self.lines(ledger)) {
-            file.write_all(&line?).map_err(failed(&path))?;
-            progress(count);
-        }
-        file.flush().map_err(failed(&path))?;
-        // The manifest comes last, so that a folder without one is seen to be unfinished.
-        let path = folder.join("manifest.json");
-        std::fs::write(&path, self.manifest_bytes()).map_err(failed(&path))
+        let large = (BATCHES, self.lines(ledger));
+        write_files(folder, &self.small, large, &self.manifest_bytes(), progress)
     }
+}
+
+/// Writes the files of an export; `progress` hears how many lines of the large one were written.
+fn write_files(
+    folder: &Path,
+    small: &[(&'static str, Vec<u8>)],
+    (name, lines): (&str, impl Iterator<Item = Result<Vec<u8>, Error>>),
+    manifest: &[u8],
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    for (name, content) in small {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(failed(&path))?;
+    }
+    let path = folder.join(name);
+    let mut file = BufWriter::new(File::create(&path).map_err(failed(&path))?);
+    for (count, line) in (1..).zip(lines) {
+        file.write_all(&line?).map_err(failed(&path))?;
+        progress(count);
+    }
+    file.flush().map_err(failed(&path))?;
+    // The manifest comes last, so that a folder without one is seen to be unfinished.
+    let path = folder.join("manifest.json");
+    std::fs::write(&path, manifest).map_err(failed(&path))
 }
 
 /// The files of any export but those that are read line by line.
@@ -225,15 +237,18 @@ fn lines<'a>(
     })
 }
 
-/// Reads the batches once for their length and hash, so that none is held in memory.
-fn batches_entry(ledger: &Ledger, used: &[u64]) -> Result<FileEntry, Error> {
+/// Reads the lines of a file once for its length and hash, so that they are never in memory together.
+fn lines_entry(
+    name: &str,
+    lines: impl Iterator<Item = Result<Vec<u8>, Error>>,
+) -> Result<FileEntry, Error> {
     use sha2::Digest as _;
     let mut hasher = sha2::Sha256::new();
     let mut bytes = 0;
-    for line in lines(ledger, used) {
+    for line in lines {
         let line = line?;
         bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
         hasher.update(&line);
     }
-    Ok(FileEntry { bytes, name: BATCHES.to_owned(), sha256: Digest(hasher.finalize().into()) })
+    Ok(FileEntry { bytes, name: name.to_owned(), sha256: Digest(hasher.finalize().into()) })
 }

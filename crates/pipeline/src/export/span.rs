@@ -5,8 +5,6 @@
 //! beside them, each under `hours/` in a folder with the hour's name.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use events::event::Network;
@@ -17,7 +15,7 @@ use sla::scorecard::{Basis, PinnedHour, Scorecard, canonical_bytes};
 use sla::window::{Hour, Window};
 use warehouse::Reader;
 
-use super::{Export, FORMAT, FileEntry, REGISTER, check_empty, entry, failed};
+use super::{Export, FORMAT, FileEntry, REGISTER, check_empty, entry, lines_entry, write_files};
 use crate::Error;
 
 /// The name of the file that holds the counts.
@@ -101,7 +99,7 @@ impl SpanExport {
         let small = super::small_files(reader, &view.context, view.scorecard_bytes, &absent)?;
         let mut files: Vec<FileEntry> =
             small.iter().map(|(name, content)| entry(name, content)).collect();
-        files.push(tallies_entry(reader, network, &pinned)?);
+        files.push(lines_entry(TALLIES, lines(reader, network, &pinned))?);
         let manifest = Manifest {
             digest: view.digest,
             files,
@@ -150,20 +148,8 @@ impl SpanExport {
                 progress(count);
             }
         }
-        for (name, content) in &self.small {
-            let path = folder.join(name);
-            std::fs::write(&path, content).map_err(failed(&path))?;
-        }
-        let path = folder.join(TALLIES);
-        let mut file = BufWriter::new(File::create(&path).map_err(failed(&path))?);
-        for (count, line) in (1..).zip(self.lines(reader)) {
-            file.write_all(&line?).map_err(failed(&path))?;
-            progress(count);
-        }
-        file.flush().map_err(failed(&path))?;
-        // The manifest comes last, so that a folder without one is seen to be unfinished.
-        let path = folder.join("manifest.json");
-        std::fs::write(&path, self.manifest_bytes()).map_err(failed(&path))
+        let large = (TALLIES, self.lines(reader));
+        write_files(folder, &self.small, large, &self.manifest_bytes(), progress)
     }
 }
 
@@ -191,21 +177,4 @@ fn lines<'a>(
         line.extend_from_slice(b"}\n");
         Ok(line)
     })
-}
-
-/// Reads the counts once for their length and hash, so that they are never in memory together.
-fn tallies_entry(
-    reader: &dyn Reader,
-    network: Network,
-    pinned: &[PinnedHour],
-) -> Result<FileEntry, Error> {
-    use sha2::Digest as _;
-    let mut hasher = sha2::Sha256::new();
-    let mut bytes = 0;
-    for line in lines(reader, network, pinned) {
-        let line = line?;
-        bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
-        hasher.update(&line);
-    }
-    Ok(FileEntry { bytes, name: TALLIES.to_owned(), sha256: Digest(hasher.finalize().into()) })
 }

@@ -35,7 +35,7 @@ const FRESH: Millis = Millis(24 * 3_600_000);
 const HOURS_AT_ONCE: usize = 16;
 
 /// How many rows of counts are kept at hand while the windows of one hour after the other are made.
-const ROWS_KEPT: usize = 100_000;
+const ROWS_KEPT: usize = 50_000;
 
 impl Settler {
     /// Makes the windows that end with at most `most` of the hours that wait for theirs; tells with how many.
@@ -152,6 +152,12 @@ impl Asked<'_> {
     }
 }
 
+/// Counts without what is only shown, which is most of them and nothing that a score reads.
+fn bare(mut tally: Tally) -> Arc<Tally> {
+    tally.cells.values_mut().for_each(|cell| cell.measured.clear());
+    Arc::new(tally)
+}
+
 /// Counts that the windows of the next hour will ask for again: the oldest ones, as many as there is room for.
 #[derive(Default)]
 struct AtHand {
@@ -176,7 +182,7 @@ impl AtHand {
     ) -> Result<Vec<Arc<Tally>>, Error> {
         let read = |pinned: &PinnedHour| match self.counts.get(&pinned.hour) {
             Some((revision, tally)) if *revision == pinned.revision => Ok(Arc::clone(tally)),
-            _ => tally(reader, network, pinned.hour, pinned.revision).map(Arc::new),
+            _ => tally(reader, network, pinned.hour, pinned.revision).map(bare),
         };
         let counts = spread(hours, threads, read)?;
         for (pinned, tally) in hours.iter().zip(&counts) {
