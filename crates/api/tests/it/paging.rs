@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use events::event::Network;
 use events::unit::UnixMillis;
 use serde_json::Value;
+use sla::scorecard::Scored;
 use warehouse::Warehouse as _;
 use warehouse::contract::sample;
 
@@ -48,6 +50,40 @@ async fn every_list_pages_to_its_end() {
         assert!(!whole.is_empty());
         for limit in [1, 2, 7] {
             assert_eq!(walk(&world, path, limit, |_| {}).await, whole, "{path} by {limit}");
+        }
+    }
+}
+
+/// The peer's cursors left out whose row it was, so of rows that several had at one time those behind the edge of a page
+/// were lost.
+#[tokio::test]
+async fn what_several_have_at_one_moment_is_not_lost_at_the_edge_of_a_page() {
+    let world = World::empty();
+    for network in [Network::Simulation, Network::Livepeer] {
+        let mut record = sample::record(network, sample::HOUR, 0, 12);
+        for fact in &mut record.jobs {
+            (fact.class, fact.first_ms) = (sample::class(0), sample::HOUR.start());
+        }
+        let nobody = |signer| Scored {
+            operator: None,
+            signer: Some(sample::address(signer)),
+            ..sample::scored(0, Some(sample::class(0)))
+        };
+        let known = record.scorecard.results;
+        record.scorecard.results = (1..4).map(nobody).chain(known).collect();
+        world.warehouse.record_hour(&record).unwrap();
+    }
+    for network in ["simulation", "livepeer"] {
+        let jobs = format!("/v1/jobs?network={network}");
+        let scores = format!("/v1/scores?network={network}&workload=live-video");
+        for (path, count) in [(jobs, 12), (scores, 3 + usize::try_from(sample::OPERATORS).unwrap())]
+        {
+            let whole = walk(&world, &path, 500, |_| {}).await;
+            let unique: BTreeSet<String> = whole.iter().map(Value::to_string).collect();
+            assert_eq!((whole.len(), unique.len()), (count, count), "{path}");
+            for limit in 1..=count {
+                assert_eq!(walk(&world, &path, limit, |_| {}).await, whole, "{path} by {limit}");
+            }
         }
     }
 }

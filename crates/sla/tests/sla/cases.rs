@@ -19,7 +19,7 @@ use sla::policy::Policy;
 use sla::scorecard::Scorecard;
 use sla::window::Hour;
 
-use crate::policies::changed;
+use crate::policies::{changed, with};
 use crate::settling::Question;
 use script::{Play, Script};
 
@@ -42,7 +42,8 @@ fn cases() -> Vec<PathBuf> {
 
 fn policy(script: &Script) -> Policy {
     let constants = script.constants.iter().map(|(name, value)| (name.as_str(), *value));
-    changed(script.policy.as_deref().unwrap_or("reliability-1"), constants)
+    let policy = changed(script.policy.as_deref().unwrap_or("reliability-1"), constants);
+    with(&policy, &script.objectives)
 }
 
 /// Every hour of every case, with what it is settled from and under which name.
@@ -74,7 +75,8 @@ fn play(play: &Play, script: &Script) -> BTreeMap<Hour, Played> {
         let question = Question { hour: *hour, open: &open, policy: &policy, trust: &play.trust };
         let settled = question.settle(&batches);
         check(&question, &settled, &batches);
-        let scorecard = question.score(&settled);
+        let before = played.iter().map(|(hour, it): (&Hour, &Played)| (*hour, &it.settled.tally));
+        let scorecard = question.score_after(before, &settled);
         open = settled.open.clone();
         played.insert(*hour, Played { scorecard, settled });
     }

@@ -17,12 +17,32 @@ pub fn changed<'a>(id: &str, constants: impl IntoIterator<Item = (&'a str, u64)>
     if !is_changed {
         return policy;
     }
-    let own = format!("id = \"{id}-changed\"");
-    lines
-        .iter_mut()
-        .filter(|line| line.starts_with("id = "))
-        .for_each(|line| line.clone_from(&own));
+    renamed(&policy.id, &lines.join("\n"))
+}
+
+/// A policy of these words, under the name of one that was changed.
+fn renamed(id: &str, text: &str) -> Policy {
+    let own = format!("id = \"{}-changed\"", id.trim_end_matches("-changed"));
+    let line = |line: &str| if line.starts_with("id = ") { own.clone() } else { line.to_owned() };
+    let lines: Vec<String> = text.lines().map(line).collect();
     Policy::parse(&lines.join("\n")).unwrap()
+}
+
+/// A policy with more rows of objectives; itself where there are none.
+pub fn with(policy: &Policy, objectives: &str) -> Policy {
+    if objectives.is_empty() {
+        return policy.clone();
+    }
+    renamed(&policy.id, &[&policy.text, "\n", objectives].concat())
+}
+
+/// A policy that counts as this one does, and pools what it counts.
+pub fn pooled(policy: &Policy) -> Policy {
+    let score = "\n[score]\n";
+    let (observe, _) = policy.text.split_once(score).unwrap();
+    let ours = Policy::built_in("reliability-1").unwrap();
+    let (_, rule) = ours.text.split_once(score).unwrap();
+    renamed(&policy.id, &[observe, score, rule].concat())
 }
 
 /// The default policy where little is asked of sources, so that small worlds have scores.

@@ -11,8 +11,9 @@ use sla::hour::{OpenJobs, Settled, last_good_of, records_for, settle};
 use sla::opened::{Opened, RECORD_KINDS};
 use sla::policy::Policy;
 use sla::register::Register;
-use sla::score::score_hour;
-use sla::scorecard::{Scorecard, canonical_bytes};
+use sla::score::Scoring;
+use sla::scorecard::{Basis, Scorecard, canonical_bytes, digest_of};
+use sla::tally::Tally;
 use sla::trust::TrustFile;
 use sla::window::{Hour, Window};
 
@@ -34,12 +35,26 @@ impl Question<'_> {
 
     /// The scorecard, where nothing is known of anybody from before.
     pub fn score(&self, settled: &Settled) -> Scorecard {
+        self.score_after([], settled)
+    }
+
+    /// The scorecard, where policies that compare with days before have the counts of these hours, and nothing else is
+    /// known of anybody from before.
+    pub fn score_after<'t>(
+        &self,
+        before: impl IntoIterator<Item = (Hour, &'t Tally)>,
+        settled: &Settled,
+    ) -> Scorecard {
         let register = Register::default();
         let context = Context::of(self.policy, self.open.clone(), &register);
         let (policy, trust, window) = (self.policy, self.trust, Window::hour(self.hour));
         let asked =
             sla::score::Question { context: &context, policy, register: &register, trust, window };
-        score_hour(settled, asked)
+        let mut scoring = Scoring::new(asked);
+        before.into_iter().for_each(|(hour, tally)| scoring.add_before(hour, tally));
+        scoring.add(self.hour, &settled.tally);
+        let basis = Basis::Events(settled.event_set.clone());
+        scoring.finish(basis, Some(digest_of(&settled.standing)))
     }
 
     /// The bytes of everything that is compared between two instances.

@@ -34,6 +34,9 @@ pub struct Script {
     pub hours: Vec<Hour>,
     #[serde(default)]
     pub jobs: BTreeMap<String, Work>,
+    /// Rows of `[[observe.objective]]` that the policy has besides its own.
+    #[serde(default)]
+    pub objectives: String,
     /// The policy; `reliability-1` where none is named.
     pub policy: Option<String>,
     #[expect(dead_code, reason = "for the reader")]
