@@ -77,10 +77,13 @@ pub struct Scope {
 /// One part of a score, and what it cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// How many times fewer independent observations there are than obligations.
+    /// The source whose bound is the low median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decides: Option<Address>,
+    /// How many of its obligations make one independent observation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect_ppm: Option<u64>,
-    /// The obligations that count as evidence.
+    /// The independent observations that count as evidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<u64>,
     /// Those of them that were not met.
@@ -100,7 +103,7 @@ pub struct Part {
     pub lower: Option<Ppm>,
     /// Its name.
     pub name: String,
-    /// The rate of the low-median source.
+    /// The share met as that source saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Ppm>,
     /// Who told of it.
@@ -159,6 +162,7 @@ fn parts(components: &[Component], score: Option<Ppm>, rule: Option<&Evidence>) 
             Some(Ppm(higher.0.saturating_sub(score.0)))
         };
         Part {
+            decides: component.decides,
             effect_ppm: component.effect_ppm,
             evidence: component.evidence,
             failures: component.failures,

@@ -49,7 +49,8 @@ impl Register {
                 known.first = earlier(known.first, hour);
                 known.operators.extend(operator);
             }
-            let Some(operator) = operator else { continue };
+            // What nobody but the operator told of begins nothing.
+            let Some(operator) = operator.filter(|_| !key.reporters.is_empty()) else { continue };
             let first = self.operators.entry(operator).or_insert(hour);
             *first = (*first).min(hour);
             if let Some(url) = &key.subject.url {

@@ -1,17 +1,17 @@
 //! From counts to scores: one engine that a policy drives, in integers with every rounding named.
 //!
 //! [`pooled`] takes the share of everything. [`evidence`] takes what independent sources prove: [`gather`] makes rows of
-//! tallies and [`pile`]s of rows, [`cluster`] says who is one party, [`outage`] what was nobody's fault, [`source`] what
-//! the sources prove with [`bound`] and [`effect`], and [`compose`] makes one number of several. [`agreement`] says how
-//! far reporters agree. [`comparison`] reproduces what other systems say, by [`quality`] and [`leaderboard`], which
+//! tallies and [`pile`]s of rows, [`cluster`] says who is one party, [`outage`] what was nobody's fault, [`block`] how much
+//! what happens at once weighs, [`source`] what the sources prove by [`bound`] and [`vote`], and [`compose`] makes one
+//! number of several. [`agreement`] says how far reporters agree. [`comparison`] reproduces what other systems say, by [`quality`] and [`leaderboard`], which
 //! reckon with an exact [`fraction`] and a [`fixed`] exponential.
 
 pub mod agreement;
+pub mod block;
 pub mod bound;
 pub mod cluster;
 pub mod comparison;
 pub mod compose;
-pub mod effect;
 pub mod evidence;
 pub mod fixed;
 pub mod fraction;
@@ -22,6 +22,7 @@ pub mod pile;
 pub mod pooled;
 pub mod quality;
 pub mod source;
+pub mod vote;
 
 use events::event::Network;
 use events::identity::Digest;

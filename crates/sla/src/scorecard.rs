@@ -70,17 +70,23 @@ pub struct SourceView {
     pub disputed: u64,
     /// Obligations met.
     pub good: u64,
-    /// The source: the least address of its cluster.
+    /// How many sources share the vote of its party, where it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharers: Option<u64>,
+    /// Who told.
     pub source: Address,
 }
 
 /// One part of a composite score: what its sources prove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Component {
-    /// How many times fewer independent observations there are than obligations, in parts per million, rounded up.
+    /// The source whose bound is the low median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decides: Option<Address>,
+    /// How many of its obligations make one independent observation, in parts per million, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect_ppm: Option<u64>,
-    /// The obligations that count as evidence.
+    /// The independent observations that count as evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<u64>,
     /// Those of them that were not met, rounded up.
@@ -91,7 +97,7 @@ pub struct Component {
     pub lower: Option<Ppm>,
     /// Its name.
     pub name: String,
-    /// The rate of the low-median source, rounded down.
+    /// The share met as that source saw it, each block by what it weighs, rounded down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Ppm>,
     /// Everybody who told of it, by address.
@@ -108,7 +114,7 @@ pub struct Component {
 pub struct WorkloadScore {
     /// Its parts.
     pub components: Vec<Component>,
-    /// The obligations that count as evidence, of all parts together.
+    /// The independent observations that count as evidence, of all parts together.
     pub evidence: u64,
     /// The evidence grade.
     pub grade: Grade,

@@ -36,6 +36,9 @@ mod rules;
 #[path = "sla/explaining.rs"]
 mod explaining;
 
+#[path = "sla/sources.rs"]
+mod sources;
+
 #[path = "sla/statistics.rs"]
 mod statistics;
 

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use sla::policy::rule::Evidence;
-use sla::score::source::{Told, prove};
+use sla::score::source::{Heard, Voice, prove};
 
 use crate::chance::Chance;
-use crate::stage::{BLOCKS_A_DAY, Fate, address};
+use crate::operator::heard;
+use crate::stage::{BLOCKS_A_DAY, Fate, Words, address};
 use crate::table::{Judged, Table, share};
 
 /// How many worlds each row is measured on.
 const RUNS: u64 = 2_000;
-/// Jobs a day of each honest source.
+/// Jobs a day of each honest source, unless a setting says otherwise.
 const JOBS_A_DAY: u64 = 100;
 /// A liar has so many times the traffic of an honest source.
 const LIAR_TIMES: u64 = 10;
@@ -38,13 +39,15 @@ struct Setting {
     /// How many obligations fare alike: those of one session.
     joined: u64,
     sources: u64,
+    /// Jobs a day of the first source, and of each other one.
+    jobs: (u64, u64),
 }
 
 /// Measures every setting.
 pub fn measure(rule: &Evidence, table: &mut Table) {
     table.title(
         "Coverage: how often `lower` is at most the true rate",
-        "| failures | days | honest sources | liar with 10x traffic | true rate | runs | covered | bound | |",
+        "| failures | days | honest sources | jobs a day | liar with 10x traffic | true rate | runs | covered | bound | |",
     );
     for outages_tenths in [0, 5, 20] {
         for days in [7, 28] {
@@ -53,15 +56,27 @@ pub fn measure(rule: &Evidence, table: &mut Table) {
                 let sources = if outages_tenths == 5 { &[4][..] } else { &[3, 4, 5] };
                 for sources in sources.iter().copied() {
                     let rate = 970_000;
-                    let setting = Setting { days, liar, outages_tenths, rate, joined: 1, sources };
+                    let jobs = (JOBS_A_DAY, JOBS_A_DAY);
+                    let joined = 1;
+                    let setting =
+                        Setting { days, liar, outages_tenths, rate, joined, sources, jobs };
                     row(setting, rule, table);
                 }
             }
         }
     }
-    for (rate, joined) in [(900_000, 1), (995_000, 1), (970_000, 4)] {
+    // Rare and frequent failures, sessions, sources that see unlike much, and ten times the work.
+    for (rate, joined, outages_tenths, jobs) in [
+        (900_000, 1, 0, (100, 100)),
+        (995_000, 1, 0, (100, 100)),
+        (970_000, 4, 0, (100, 100)),
+        (970_000, 1, 0, (10, 200)),
+        (970_000, 1, 0, (200, 10)),
+        (970_000, 1, 20, (1_000, 1_000)),
+    ] {
         for liar in [Liar::None, Liar::Booster] {
-            let setting = Setting { days: 7, liar, outages_tenths: 0, rate, joined, sources: 3 };
+            let (days, sources) = (7, 3);
+            let setting = Setting { days, liar, outages_tenths, rate, joined, sources, jobs };
             row(setting, rule, table);
         }
     }
@@ -71,7 +86,7 @@ fn row(setting: Setting, rule: &Evidence, table: &mut Table) {
     let truth = truth(setting);
     let (mut bounds, mut covered) = (0, 0);
     for run in 0..RUNS {
-        let told = world(setting, &mut Chance::new(run * 0x1_0001 + 7));
+        let told = world(setting, rule, &mut Chance::new(run * 0x1_0001 + 7));
         let Some(proof) = prove(&told, rule) else { continue };
         bounds += 1;
         covered += u64::from(u64::from(proof.lower.0) <= truth);
@@ -92,6 +107,11 @@ fn row(setting: Setting, rule: &Evidence, table: &mut Table) {
         failures,
         setting.days.to_string(),
         setting.sources.to_string(),
+        if setting.jobs.0 == setting.jobs.1 {
+            setting.jobs.0.to_string()
+        } else {
+            format!("{}, others {}", setting.jobs.0, setting.jobs.1)
+        },
         liar.to_owned(),
         share(truth),
         bounds.to_string(),
@@ -109,7 +129,7 @@ fn truth(setting: Setting) -> u64 {
     u64::try_from(u128::from(setting.rate) * up / fine).unwrap()
 }
 
-fn world(setting: Setting, chance: &mut Chance) -> BTreeMap<events::identity::Address, Told> {
+fn world(setting: Setting, rule: &Evidence, chance: &mut Chance) -> BTreeMap<Voice, Heard> {
     let minutes = setting.days * 1_440;
     let mut is_down = vec![false; usize::try_from(minutes).unwrap()];
     if setting.outages_tenths > 0 {
@@ -124,33 +144,32 @@ fn world(setting: Setting, chance: &mut Chance) -> BTreeMap<events::identity::Ad
     let mut told = BTreeMap::new();
     for source in 0..setting.sources {
         let mut blocks = vec![Fate::default(); usize::try_from(minutes / 10).unwrap()];
-        for _ in 0..setting.days * JOBS_A_DAY / setting.joined {
+        let (first, others) = setting.jobs;
+        let jobs = if source == 0 { first } else { others };
+        for _ in 0..setting.days * jobs / setting.joined {
             let minute = usize::try_from(chance.below(minutes)).unwrap();
             let is_good = chance.happens(setting.rate) && !is_down[minute];
             let fate = &mut blocks[minute / 10];
             fate.good += u64::from(is_good) * setting.joined;
             fate.bad += u64::from(!is_good) * setting.joined;
         }
-        told.insert(address(0x20, source), told_of(&blocks));
+        told.extend([heard(address(0x20, source), &words(&blocks), setting.joined, rule)]);
     }
     if setting.liar != Liar::None {
         let mut blocks =
             vec![Fate::default(); usize::try_from(setting.days * BLOCKS_A_DAY).unwrap()];
-        for _ in 0..setting.days * JOBS_A_DAY * LIAR_TIMES {
+        let (first, others) = setting.jobs;
+        for _ in 0..setting.days * first.max(others) * LIAR_TIMES {
             let at = usize::try_from(chance.below(setting.days * BLOCKS_A_DAY)).unwrap();
             let fate = &mut blocks[at];
             fate.good += u64::from(setting.liar == Liar::Booster);
             fate.bad += u64::from(setting.liar == Liar::Griefer);
         }
-        told.insert(address(0x40, 0), told_of(&blocks));
+        told.extend([heard(address(0x40, 0), &words(&blocks), 1, rule)]);
     }
     told
 }
 
-fn told_of(blocks: &[Fate]) -> Told {
-    let mut told = Told::default();
-    for (block, fate) in (0..).zip(blocks).filter(|(_, fate)| fate.count() > 0) {
-        told.add(block, fate.good, fate.bad, fate.disputed);
-    }
-    told
+fn words(blocks: &[Fate]) -> Words {
+    (0..).zip(blocks.iter().copied()).collect()
 }

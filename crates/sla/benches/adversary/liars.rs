@@ -36,8 +36,31 @@ enum Trick {
 enum Layout {
     /// Each 700 jobs.
     Even,
-    /// Gateways 1 400 jobs, testers 70; with no tester, the first gateway 70.
+    /// Gateways 1 400 jobs, testers 700; with no tester, the first gateway 700. Of two honest sources one liar chooses
+    /// which is heard, so a bound is promised for three or more.
+    Double,
+    /// Gateways 1 400 jobs, testers 70; with no tester, the first gateway 70. So few jobs tell a share no closer than
+    /// several points, so no bound is promised.
     Uneven,
+}
+
+impl Layout {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Even => "700 each",
+            Self::Double => "1 400 or 700",
+            Self::Uneven => "1 400 or 70",
+        }
+    }
+
+    /// The jobs of gateways, and of testers.
+    fn jobs(self) -> (u64, u64) {
+        match self {
+            Self::Even => (700, 700),
+            Self::Double => (1_400, 700),
+            Self::Uneven => (1_400, 70),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +111,7 @@ pub fn measure(table: &mut Table) {
         "| honest gateways / testers | liars | trick | say | traffic | honest sources see | true rate | mean, worst beside the liars not being there | mean, worst beside their telling the truth | bound 3.00 |",
     );
     for (gateways, testers) in [(1, 1), (1, 2), (2, 0), (2, 3), (4, 2), (4, 3)] {
-        for layout in [Layout::Even, Layout::Uneven] {
+        for layout in [Layout::Even, Layout::Double, Layout::Uneven] {
             for (liars, share) in [(1, 5), (1, 70), (5, 70)] {
                 for boosts in [true, false] {
                     for rate in [900_000, 970_000, 995_000] {
@@ -126,6 +149,8 @@ fn measure_tricks(table: &mut Table) {
             (1, Trick::Outage),
             (1, Trick::SelfDealing),
             (5, Trick::NamesGateway),
+            (5, Trick::NamesPayer),
+            (5, Trick::NamesPayers),
             (5, Trick::Unlinked),
         ] {
             for boosts in [true, false] {
@@ -178,14 +203,22 @@ fn row(setting: Setting, table: &mut Table) {
         trick.to_owned(),
         if setting.boosts { "all is good" } else { "all is bad" }.to_owned(),
         format!("{} %", setting.share),
-        if setting.layout == Layout::Even { "alike" } else { "unlike" }.to_owned(),
+        setting.layout.words().to_owned(),
         share(setting.rate),
         moved(&absent),
         moved(&truthful),
     ];
-    // Several that only name a gateway which does not name them in turn are not linked, as if they had said nothing.
-    let is_unlinked = matches!(setting.trick, Trick::Unlinked | Trick::NamesGateway);
-    let judged = if is_unlinked && setting.liars > 1 { Judged::Shown } else { Judged::Yes };
+    // Several that only name a gateway which does not name them in turn are not linked, as if they had said nothing; and
+    // several that share the votes of all honest gateways have more of them than those.
+    let is_many = setting.liars > 1
+        && matches!(setting.trick, Trick::Unlinked | Trick::NamesGateway | Trick::NamesPayers);
+    let is_promised = !is_many
+        && match setting.layout {
+            Layout::Even => true,
+            Layout::Double => setting.gateways + setting.testers > 2,
+            Layout::Uneven => false,
+        };
+    let judged = if is_promised { Judged::Yes } else { Judged::Shown };
     let worst = absent.worst.abs().max(truthful.worst.abs());
     table.row(&cells, judged, worst <= BOUND && absent.lost + truthful.lost == 0);
 }
@@ -214,15 +247,13 @@ fn set(setting: Setting) -> Stage {
 
 /// What the honest ones tell, and how many jobs that is.
 fn honest_words(setting: Setting, chance: &mut Chance) -> (Record, u64) {
-    let gateways = (0..setting.gateways).map(|number| (gateway(number), 1_400, number == 0));
-    let testers = (0..setting.testers).map(|number| (tester(number), 70, false));
+    let (many, few) = setting.layout.jobs();
+    let gateways = (0..setting.gateways).map(|number| {
+        (gateway(number), if number == 0 && setting.testers == 0 { few } else { many })
+    });
+    let testers = (0..setting.testers).map(|number| (tester(number), few));
     let (mut record, mut told) = (Record::new(), 0);
-    for (teller, jobs, is_first) in gateways.chain(testers) {
-        let jobs = match setting.layout {
-            Layout::Even => 700,
-            Layout::Uneven if is_first && setting.testers == 0 => 70,
-            Layout::Uneven => jobs,
-        };
+    for (teller, jobs) in gateways.chain(testers) {
         record.insert((teller, honest()), words(jobs, setting.rate, chance));
         told += jobs;
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use events::identity::Address;
 use sla::policy::rule::Evidence;
-use sla::score::source::{Told, prove};
+use sla::score::block::Block;
+use sla::score::source::{Heard, Told, Voice, prove};
 
 use crate::chance::Chance;
 use crate::stage::{BLOCKS_A_DAY, Fate, Words, gateway};
@@ -136,8 +136,10 @@ fn row(tried: Move, most: &Most, each: bool, shape: Shape, table: &mut Table) {
         most.what.clone(),
         points(BOUND),
     ];
-    // As many failures are neither more nor less said.
-    let judged = if tried == Move::ShiftFailures { Judged::Shown } else { Judged::Yes };
+    // As many failures are neither more nor less said. And who takes no work from where it does badly serves those well
+    // whom it serves: what it declines is published, and no failure.
+    let chooses = [Move::ShiftFailures, Move::DeclineSource, Move::DeclineToGate];
+    let judged = if chooses.contains(&tried) { Judged::Shown } else { Judged::Yes };
     table.row(&cells, judged, most.gain <= BOUND && most.unscored == 0);
 }
 
@@ -196,15 +198,24 @@ fn add(words: &mut Words, block: u64, is_bad: bool) {
 
 /// The score, which is the bound: both components of a request fare alike.
 fn score(world: &World, rule: &Evidence) -> Option<i64> {
-    let mut told: BTreeMap<Address, Told> = BTreeMap::new();
-    for (source, words) in (0..).zip(world) {
-        let mut of = Told::default();
-        for (block, fate) in words.iter().filter(|(_, fate)| fate.count() > 0) {
-            of.add(*block, fate.good, fate.bad, fate.disputed);
-        }
-        told.insert(gateway(source), of);
+    let heard = (0..).zip(world).map(|(source, words)| heard(gateway(source), words, 1, rule));
+    prove(&heard.collect(), rule).map(|proof| i64::from(proof.lower.0))
+}
+
+/// What counts of what one source tells, where so many obligations are owed by each session.
+pub fn heard(
+    source: events::identity::Address,
+    words: &Words,
+    joined: u64,
+    rule: &Evidence,
+) -> (Voice, Heard) {
+    let mut told = Told::default();
+    for (at, fate) in words.iter().filter(|(_, fate)| fate.count() > 0) {
+        let Fate { bad, disputed, good } = *fate;
+        let sessions = fate.count() / joined;
+        told.add(*at, &Block { bad, disputed, good, outage: 0, sessions });
     }
-    prove(&told, rule).map(|proof| i64::from(proof.lower.0))
+    (Voice { address: source, cluster: source }, told.heard(rule))
 }
 
 fn count(world: &World) -> u64 {

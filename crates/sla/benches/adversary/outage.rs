@@ -66,7 +66,7 @@ fn arrange(clusters: u64, rate: u64, fails_whole_block: bool, table: &mut Table)
     }
     let also = if fails_whole_block { ", and it fails all jobs of these blocks" } else { "" };
     let what = format!("{clusters} other operators of its fail 5 jobs wherever it fails one{also}");
-    row(&what, rate, first, sum, most, Judged::Yes, table);
+    row(&what, rate, first, sum, most, table);
 }
 
 /// It does not say what would dispute its failures, while four other operators really fail, too.
@@ -95,7 +95,7 @@ fn silence(rate: u64, table: &mut Table) {
     }
     let what =
         "withholds all that disputes its failures, with outages of four others in 2 % of blocks";
-    row(what, rate, first, sum, most, Judged::Yes, table);
+    row(what, rate, first, sum, most, table);
 }
 
 /// It says that it is one party with the gateway that saw the worst of it.
@@ -116,10 +116,10 @@ fn strike(named: events::identity::Address, words_of: &str, table: &mut Table) {
         first = from;
     }
     let what = format!("{words_of}, the other saw 0.99");
-    row(&what, 990_000, first, sum, most, Judged::Shown, table);
+    row(&what, 990_000, first, sum, most, table);
 }
 
-fn row(what: &str, rate: u64, first: i64, sum: i64, most: i64, judged: Judged, table: &mut Table) {
+fn row(what: &str, rate: u64, first: i64, sum: i64, most: i64, table: &mut Table) {
     let mean = sum / i64::try_from(RUNS).unwrap();
     let cells = [
         what.to_owned(),
@@ -128,7 +128,7 @@ fn row(what: &str, rate: u64, first: i64, sum: i64, most: i64, judged: Judged, t
         format!("{}, {}", points(mean), points(most)),
         points(BOUND),
     ];
-    table.row(&cells, judged, most <= BOUND);
+    table.row(&cells, Judged::Yes, most <= BOUND);
 }
 
 impl Fate {

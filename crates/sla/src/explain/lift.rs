@@ -16,7 +16,7 @@ const MOST: u64 = 1_000_000;
 /// One thing that would raise a score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lift {
-    /// So many more obligations met, seen by the sources there are in the proportions of now.
+    /// So many more obligations met, seen by the sources there are in the proportions of now, and as spread over time.
     pub good_more: u64,
     /// What the score becomes by it; absent where it only brings the part a bound.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub(super) fn lift(
         let middle = low.midpoint(high);
         if is_enough(middle) { high = middle } else { low = middle }
     }
-    // Of what is met only a share counts as evidence, and bursts divide it.
+    // Of what is met only a share counts as evidence, and what happens at once is divided.
     let told = u128::from(high) * u128::from(effect) / u128::from(rule.factor_ppm.0.max(1));
     Some(Lift { good_more: u64::try_from(told).ok()?.saturating_add(1), score: better(high) })
 }

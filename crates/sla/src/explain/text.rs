@@ -66,13 +66,24 @@ fn part_lines(page: &mut String, part: &Part) -> std::fmt::Result {
     writeln!(page)?;
     for source in &part.sources {
         let all = source.good + source.bad + source.disputed;
-        let short = if source.counts { "" } else { "  (too few to count)" };
+        let mut remarks = Vec::new();
+        if !source.counts {
+            remarks.push("too few to count".to_owned());
+        }
+        if part.decides == Some(source.source) {
+            remarks.push("its bound is the low median".to_owned());
+        }
+        if let Some(sharers) = source.sharers {
+            remarks.push(format!("shares one vote with {} more", sharers - 1));
+        }
+        let remarks =
+            if remarks.is_empty() { String::new() } else { format!("  ({})", remarks.join("; ")) };
         let disputed = if source.disputed > 0 {
             format!(", {} disputed", source.disputed)
         } else {
             String::new()
         };
-        writeln!(page, "      {}  {} of {all} met{disputed}{short}", source.source, source.good)?;
+        writeln!(page, "      {}  {} of {all} met{disputed}{remarks}", source.source, source.good)?;
     }
     match &part.lift {
         Some(lift) => match lift.score {

@@ -75,6 +75,8 @@ pub struct Component {
 pub struct Outage {
     /// At least this share of an operator's obligations failed.
     pub bad_share_ppm: Ppm,
+    /// At most this share of what a source told of an operator is excused.
+    pub excused_share_max_ppm: Ppm,
     /// An operator had at least so many obligations.
     pub obligations_min: u64,
     /// At least so many clusters of operators.
@@ -87,16 +89,18 @@ pub struct Outage {
 pub struct Evidence {
     /// Which table this is.
     pub method: Method,
-    /// A source counts for at most so many times the low-median number of obligations.
+    /// Behind the word of a source stands what others saw, up to so many times what it saw itself.
     pub cap_times: u64,
     /// The parts of each workload's score.
     #[serde(default)]
     pub component: Vec<Component>,
+    /// How far sessions of one block are taken to fare alike.
+    pub correlation_ppm: Ppm,
     /// A gateway is a source once it dealt with so many operators it is not linked to.
     pub counterparties_min: u64,
     /// Up to so many failures the bound is exact.
     pub exact_failures_max: u64,
-    /// The share of the capped obligations that counts as evidence.
+    /// The share of the capped observations that counts as evidence.
     pub factor_ppm: Ppm,
     /// So many independent sources make grade A.
     pub grade_a_sources_min: u64,
@@ -116,8 +120,6 @@ pub struct Evidence {
     pub suffixes: BTreeSet<String>,
     /// The chance that the truth lies below a bound.
     pub tail_ppm: Ppm,
-    /// `(sources - 1) / trim_divisor`, rounded down, sources are dropped at each end before bursts are weighed.
-    pub trim_divisor: u64,
     /// The quantile of the normal distribution that leaves the tail above it, in thousand millionths.
     pub z_nano: u64,
 }
@@ -140,6 +142,7 @@ impl Evidence {
     fn check(&self, observe: &Observe) -> Result<(), Wrong> {
         let least = [
             ("cap_times", self.cap_times, 1, 1_000),
+            ("correlation_ppm", u64::from(self.correlation_ppm.0), 0, 1_000_000),
             ("exact_failures_max", self.exact_failures_max, 0, 1_000),
             ("factor_ppm", u64::from(self.factor_ppm.0), 1, 1_000_000),
             ("grade_a_sources_min", self.grade_a_sources_min, self.grade_b_sources_min, 1_000),
@@ -149,9 +152,9 @@ impl Evidence {
             ("source_age_min_ms", self.source_age_min_ms.0, 0, YEAR_MS),
             ("source_obligations_min", self.source_obligations_min, 1, 1_000_000),
             ("tail_ppm", u64::from(self.tail_ppm.0), 1, 500_000),
-            ("trim_divisor", self.trim_divisor, 2, 1_000),
             ("z_nano", self.z_nano, 0, 10_000_000_000),
             ("bad_share_ppm", u64::from(self.outage.bad_share_ppm.0), 1, 1_000_000),
+            ("excused_share_max_ppm", u64::from(self.outage.excused_share_max_ppm.0), 0, 1_000_000),
             ("operators_min", self.outage.operators_min, 2, 1_000_000),
         ];
         for (member, value, least, most) in least {

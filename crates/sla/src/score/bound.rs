@@ -23,31 +23,68 @@ pub struct Confidence {
     pub z_nano: u64,
 }
 
-/// The share that `good` of `good + failures` shows at least, rounded down. Nothing seen shows nothing.
-pub fn lower_bound(good: u64, failures: u64, confidence: Confidence) -> Ppm {
-    let ppm = match () {
-        () if good == 0 => 0,
-        () if failures <= confidence.exact_failures_max => {
-            clopper_pearson(good.saturating_add(failures), failures, confidence.tail)
-        }
-        () => wilson(good, failures, confidence.z_nano),
-    };
-    Ppm(u32::try_from(ppm).unwrap_or(1_000_000))
+/// How good a share may be at least, reckoned only as far as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The largest share of successes at which `failures` or fewer of `count` come up with a chance of at most `tail`.
+    Exact {
+        /// How many were seen.
+        count: u64,
+        /// How many of them failed.
+        failures: u64,
+        /// The chance that the truth lies below the bound.
+        tail: Ppm,
+    },
+    /// This share.
+    Known(Ppm),
 }
 
-/// The largest share of successes at which `failures` or fewer of `count` come up with a chance of at most `tail`.
-fn clopper_pearson(count: u64, failures: u64, tail: Ppm) -> u64 {
-    let (mut low, mut high) = (0, WHOLE);
-    while high - low > 1 {
-        let middle = low.midpoint(high);
-        let chance = at_most(count, failures, middle);
-        if chance.times(WHOLE).is_at_most(Float::from(u64::from(tail.0))) {
-            low = middle;
-        } else {
-            high = middle;
+impl Bound {
+    /// What `good` of `good + failures` show. Nothing seen shows nothing.
+    pub fn of(good: u64, failures: u64, confidence: Confidence) -> Self {
+        match () {
+            () if good == 0 => Self::Known(Ppm(0)),
+            () if failures <= confidence.exact_failures_max => {
+                let count = good.saturating_add(failures);
+                Self::Exact { count, failures, tail: confidence.tail }
+            }
+            () => {
+                let ppm = wilson(good, failures, confidence.z_nano);
+                Self::Known(Ppm(u32::try_from(ppm).unwrap_or(1_000_000)))
+            }
         }
     }
-    low
+
+    /// Whether the share is at least this.
+    pub fn reaches(&self, share: Ppm) -> bool {
+        match *self {
+            Self::Known(known) => known >= share,
+            Self::Exact { .. } if share.0 == 0 => true,
+            Self::Exact { count, failures, tail } => {
+                let ppm = u64::from(share.0);
+                let chance = || at_most(count, failures, ppm).times(WHOLE);
+                ppm < WHOLE && chance().is_at_most(Float::from(u64::from(tail.0)))
+            }
+        }
+    }
+
+    /// The share, rounded down.
+    pub fn share(&self) -> Ppm {
+        if let Self::Known(known) = self {
+            return *known;
+        }
+        let (mut low, mut high) = (0u32, 1_000_000u32);
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if self.reaches(Ppm(middle)) { low = middle } else { high = middle }
+        }
+        Ppm(low)
+    }
+}
+
+/// The share that `good` of `good + failures` shows at least, rounded down. Nothing seen shows nothing.
+pub fn lower_bound(good: u64, failures: u64, confidence: Confidence) -> Ppm {
+    Bound::of(good, failures, confidence).share()
 }
 
 /// The chance of `failures` or fewer among `count` when each succeeds with `share` ppm, rounded up.

@@ -1,8 +1,8 @@
 //! Which addresses are one party: clusters of those that evidence in the record ties together, each edge published.
 //!
 //! A word that ties somebody else to oneself must gain nothing, or a liar would tie itself to an honest source and drown
-//! it. So a payer that speaks for itself must name the other in turn, and an operator's host counts once several
-//! reporters saw it there.
+//! it. So a payer that speaks for itself must name the other in turn, an operator's host counts once several reporters
+//! saw it there, and those who name a payer that does not speak share one vote, but nobody's word is left out for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +56,8 @@ pub struct Clusters {
     of: BTreeMap<Address, Address>,
     /// What somebody said it pays from, whether that links or not.
     paid_from: BTreeSet<(Address, Address)>,
+    /// The name of each address's cluster of those whom no one-sided word ties.
+    proven: BTreeMap<Address, Address>,
     /// Those with two members or more, by name.
     shown: Vec<Cluster>,
 }
@@ -66,51 +68,71 @@ impl Clusters {
         let mut edges = payers(register);
         edges.extend(hosts(register, trust, rule));
         edges.sort_unstable();
-        let mut union = Union::default();
-        for edge in edges.iter().filter(|edge| edge.counts) {
-            union.join(edge.of.to_string(), edge.end());
-        }
-        let mut members: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
-        let people = edges.iter().map(|edge| edge.of);
-        let paid = edges.iter().filter(|edge| edge.tie == Tie::Payer);
-        let payers = paid.filter_map(|edge| edge.to.parse().ok());
-        let known = register.reporters.keys().chain(register.operators.keys()).copied();
-        for address in people.chain(payers).chain(known) {
-            members.entry(union.root(&address.to_string())).or_default().insert(address);
-        }
         let mut clusters = Self::default();
-        for mut group in members.into_values() {
-            group.retain(|address| is_party(register, *address));
+        for group in groups(register, &edges, |edge| edge.counts) {
             let Some(name) = group.first().copied() else { continue };
-            if group.len() > 1 {
-                clusters.of.extend(group.iter().map(|member| (*member, name)));
-                let theirs = edges.iter().filter(|edge| group.contains(&edge.of)).cloned();
-                let members = group.iter().copied().collect();
-                clusters.shown.push(Cluster { edges: theirs.collect(), members });
-            }
+            clusters.of.extend(group.iter().map(|member| (*member, name)));
+            let theirs = edges.iter().filter(|edge| group.contains(&edge.of)).cloned();
+            let members = group.iter().copied().collect();
+            clusters.shown.push(Cluster { edges: theirs.collect(), members });
         }
         clusters.shown.sort_unstable_by(|one, other| one.members.cmp(&other.members));
+        let is_proven = |edge: &Edge| {
+            edge.counts && (edge.tie == Tie::Host || is_reporter(register, edge.to.parse().ok()))
+        };
+        for group in groups(register, &edges, is_proven) {
+            let Some(name) = group.first().copied() else { continue };
+            clusters.proven.extend(group.into_iter().map(|member| (member, name)));
+        }
         clusters.paid_from = said_payers(register).collect();
         clusters
     }
 
-    /// The name of the cluster of an address.
+    /// The name of the cluster that an address shares a vote with.
     pub fn name(&self, address: Address) -> Address {
         self.of.get(&address).copied().unwrap_or(address)
     }
 
-    /// Whether the word of `reporter` about `operator` is no independent one: they are one party, or one of them says
-    /// that it pays from the other.
+    /// The name of those whom an address is proven to be one party with.
+    pub fn party(&self, address: Address) -> Address {
+        self.proven.get(&address).copied().unwrap_or(address)
+    }
+
+    /// Whether the word of `reporter` about `operator` is no independent one: they are proven to be one party, or the
+    /// reporter says that it pays from the operator. What an operator says of itself leaves out nobody's word.
     pub fn are_linked(&self, reporter: Address, operator: Address) -> bool {
-        self.name(reporter) == self.name(operator)
+        self.party(reporter) == self.party(operator)
             || self.paid_from.contains(&(reporter, operator))
-            || self.paid_from.contains(&(operator, reporter))
     }
 
     /// The clusters of two members or more.
     pub fn into_shown(self) -> Vec<Cluster> {
         self.shown
     }
+}
+
+/// Reporters and operators that the edges of a kind tie together, two or more at a time.
+fn groups(
+    register: &Register,
+    edges: &[Edge],
+    ties: impl Fn(&Edge) -> bool,
+) -> Vec<BTreeSet<Address>> {
+    let mut union = Union::default();
+    for edge in edges.iter().filter(|edge| ties(edge)) {
+        union.join(edge.of.to_string(), edge.end());
+    }
+    let paid = edges.iter().filter(|edge| edge.tie == Tie::Payer);
+    let payers = paid.filter_map(|edge| edge.to.parse().ok());
+    let named = edges.iter().map(|edge| edge.of).chain(payers);
+    let mut groups: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
+    for address in named.filter(|address| is_party(register, *address)) {
+        groups.entry(union.root(&address.to_string())).or_default().insert(address);
+    }
+    groups.into_values().filter(|group| group.len() > 1).collect()
+}
+
+fn is_reporter(register: &Register, address: Option<Address>) -> bool {
+    address.is_some_and(|address| register.reporters.contains_key(&address))
 }
 
 /// Whether an address reports, or is judged.

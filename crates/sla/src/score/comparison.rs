@@ -97,6 +97,7 @@ fn told(tally: &Tally) -> impl Iterator<Item = (Who, &CellKey, &Cell)> {
 
 fn part(name: &str, rate: Option<Ppm>) -> Component {
     Component {
+        decides: None,
         effect_ppm: None,
         evidence: None,
         failures: None,

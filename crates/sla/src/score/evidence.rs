@@ -12,9 +12,9 @@ use events::unit::{Millis, Ppm};
 use super::cluster::Clusters;
 use super::compose::compose;
 use super::gather::{Gathered, Place, Row, Shown, Who};
-use super::outage::outages;
+use super::outage::{Excused, Scene, outages};
 use super::pile::{Pile, Piles, Standing};
-use super::source::{Proof, Told, prove};
+use super::source::{Heard, Proof, Voice, prove};
 use crate::policy::rule::Evidence;
 use crate::register::Register;
 use crate::scorecard::{Component, Excluded, Grade, Indicator, Scored, SourceView, WorkloadScore};
@@ -22,14 +22,14 @@ use crate::tally::add;
 use crate::tally::cell::WorkClass;
 use crate::tally::outcome::{Counts, Obligation};
 use crate::trust::TrustFile;
-use crate::window::{Hour, Window};
+use crate::window::Window;
 
 /// What decides on rows and makes results of them.
 pub struct Judge<'a> {
     clusters: &'a Clusters,
     register: &'a Register,
     rule: &'a Evidence,
-    /// The clusters of gateways whose word counts.
+    /// The gateways whose word counts.
     sources: BTreeSet<Address>,
     trust: &'a TrustFile,
     window: Window,
@@ -39,6 +39,7 @@ pub struct Judge<'a> {
 struct Verdict {
     components: Vec<Component>,
     evidence: u64,
+    excluded: Excluded,
     grade: Grade,
     reason: Option<String>,
     score: Option<(Ppm, Ppm)>,
@@ -94,21 +95,38 @@ impl<'a> Judge<'a> {
         });
         let judged: Vec<(&Row, Who, Standing)> = judged.collect();
         let counting = judged.iter().filter_map(|(row, who, standing)| match standing {
-            Standing::Counts(source) => Some((*row, *source, self.clusters.name(who.operator?))),
+            Standing::Counts(source) => {
+                Some((*row, source.address, self.clusters.party(who.operator?)))
+            }
             Standing::Linked | Standing::Young => None,
         });
         let outages = outages(counting, &self.rule.outage);
         let mut piles: BTreeMap<(Place, Place), Piles> = BTreeMap::new();
-        for (row, _, standing) in &judged {
+        for (row, who, standing) in &judged {
             let piles = piles.entry((row.who, row.class)).or_default();
             let pile = if row.collected { &mut piles.collected } else { &mut piles.signed };
             let voices = reporters.get(&row.reporters).into_iter().flat_map(|set| set.iter());
-            pile.take(row, *standing, voices, &outages);
+            pile.take(row, *standing, voices, self.is_excused(row, *who, *standing, &outages));
         }
         let named = piles.into_iter().filter_map(|((of, class), piles)| {
             Some(((**who.get(&of)?, (*classes.get(&class)?).clone()), piles))
         });
         named.collect()
+    }
+
+    /// Whether the failures of a row are an outage's.
+    fn is_excused(
+        &self,
+        row: &Row,
+        who: Who,
+        standing: Standing,
+        outages: &BTreeSet<Excused>,
+    ) -> bool {
+        let (Standing::Counts(source), Some(operator)) = (standing, who.operator) else {
+            return false;
+        };
+        let scene = Scene { block: row.block, region: row.region, source: source.address };
+        outages.contains(&(scene, self.clusters.party(operator)))
     }
 
     /// Whose word a row is, and whether it counts. A tester's word goes before the gateway's that it tested through.
@@ -121,20 +139,23 @@ impl<'a> Judge<'a> {
         }
         let is_tester = |reporter: &&Address| self.trust.names(Role::Tester, **reporter);
         if let Some(tester) = reporters.iter().find(is_tester) {
-            return Some(Standing::Counts(self.clusters.name(*tester)));
+            return Some(Standing::Counts(self.voice(*tester)));
         }
-        let source = self.clusters.name(*reporters.first()?);
+        let source = *reporters.first()?;
         let counts = collected || self.sources.contains(&source);
-        Some(if counts { Standing::Counts(source) } else { Standing::Young })
+        Some(if counts { Standing::Counts(self.voice(source)) } else { Standing::Young })
+    }
+
+    fn voice(&self, address: Address) -> Voice {
+        Voice { address, cluster: self.clusters.name(address) }
     }
 
     fn of_class(&self, who: Who, class: &WorkClass, shown: &Shown, piles: &Piles) -> Scored {
-        let (verdict, is_signed) = self.better(who, class.workload, piles);
-        let pile = if is_signed { &piles.signed } else { &piles.collected };
+        let verdict = self.better(who, class.workload, piles);
         Scored {
             class: Some(class.clone()),
             components: verdict.components,
-            excluded: pile.excluded.clone().with_own(shown.own),
+            excluded: verdict.excluded.with_own(shown.own),
             grade: verdict.grade,
             reason: verdict.reason,
             score: verdict.score.map(|(score, _)| score),
@@ -151,12 +172,8 @@ impl<'a> Judge<'a> {
         let mut voices = BTreeSet::new();
         let mut workloads = Vec::new();
         for (workload, piles) in by_workload {
-            let (verdict, is_signed) = self.better(who, *workload, piles);
-            excluded.merge(if is_signed {
-                &piles.signed.excluded
-            } else {
-                &piles.collected.excluded
-            });
+            let verdict = self.better(who, *workload, piles);
+            excluded.merge(&verdict.excluded);
             voices.extend(verdict.voices);
             workloads.push(WorkloadScore {
                 components: verdict.components,
@@ -170,9 +187,11 @@ impl<'a> Judge<'a> {
         }
         let scored = || workloads.iter().filter(|it| it.score.is_some());
         let worst = scored().map(|it| it.grade).max();
-        let reason = match workloads.as_slice() {
+        let mut reasons = workloads.iter().map(|it| &it.reason);
+        let first = reasons.next().cloned().flatten();
+        let reason = match first {
             _ if worst.is_some() => None,
-            [only] => only.reason.clone(),
+            Some(first) if reasons.all(|other| other.as_ref() == Some(&first)) => Some(first),
             _ => Some("no kind of work with a score".to_owned()),
         };
         Scored {
@@ -187,15 +206,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The verdict on signed words, or on unsigned feeds where only they give a score; and which of them it is.
-    fn better(&self, who: Who, workload: Workload, piles: &Piles) -> (Verdict, bool) {
+    /// The verdict on signed words, or on unsigned feeds where only they give a score.
+    fn better(&self, who: Who, workload: Workload, piles: &Piles) -> Verdict {
         let signed = self.verdict(who, workload, &piles.signed, true);
         if signed.score.is_some() || piles.collected.told.is_empty() {
-            return (signed, true);
+            return signed;
         }
         let collected = self.verdict(who, workload, &piles.collected, false);
         let is_signed = collected.score.is_none() && !piles.signed.told.is_empty();
-        if is_signed { (signed, true) } else { (collected, false) }
+        if is_signed { signed } else { collected }
     }
 
     fn verdict(&self, who: Who, workload: Workload, pile: &Pile, is_signed: bool) -> Verdict {
@@ -203,20 +222,25 @@ impl<'a> Judge<'a> {
         let mut parts = Vec::new();
         let mut lacks = self.too_new(who);
         let (mut evidence, mut fewest) = (0u64, u64::MAX);
-        let none = BTreeMap::new();
+        let mut excluded = pile.excluded.clone();
+        let mut speakers = BTreeSet::new();
         let places = (0..).zip(&self.rule.component);
         for (place, component) in places.filter(|(_, it)| it.workload == workload) {
-            let told = pile.told.get(&place).unwrap_or(&none);
-            let proof = prove(told, self.rule);
+            let told = pile.told.get(&place).into_iter().flatten();
+            let heard: BTreeMap<Voice, Heard> =
+                told.map(|(voice, told)| (*voice, told.heard(self.rule))).collect();
+            heard.values().for_each(|heard| excluded.add_outage(heard.sum.outage));
+            speakers.extend(heard.iter().filter(|(_, it)| it.counts(self.rule)).map(|(of, _)| *of));
+            let proof = prove(&heard, self.rule);
             match &proof {
                 Some(proof) => {
                     parts.push((proof.lower, proof.upper, component.weight));
                     add(&mut evidence, proof.evidence);
                     fewest = fewest.min(proof.sources);
                 }
-                None => lacks = lacks.or(Some(self.lack(&component.name, told))),
+                None => lacks = lacks.or(Some(self.lack(&component.name, &heard))),
             }
-            components.push(self.view(&component.name, component.weight, told, proof));
+            components.push(self.view(&component.name, component.weight, &heard, proof));
         }
         let lower: Vec<(Ppm, u32)> =
             parts.iter().map(|(lower, _, weight)| (*lower, *weight)).collect();
@@ -233,8 +257,9 @@ impl<'a> Judge<'a> {
             () if fewest >= self.rule.grade_b_sources_min => Grade::B,
             () => Grade::C,
         };
-        let voices = self.voices(pile);
-        Verdict { components, evidence, grade, reason: lacks, score, voices }
+        let voices = speakers.iter().filter_map(|source| pile.voices.get(source));
+        let voices = voices.flatten().copied().collect();
+        Verdict { components, evidence, excluded, grade, reason: lacks, score, voices }
     }
 
     /// Why an operator is known for too short a time, if it is.
@@ -249,13 +274,13 @@ impl<'a> Judge<'a> {
     }
 
     /// Why a component has no bound.
-    fn lack(&self, name: &str, told: &BTreeMap<Address, Told>) -> String {
+    fn lack(&self, name: &str, heard: &BTreeMap<Voice, Heard>) -> String {
         let least = self.rule.source_obligations_min;
-        let most = told.values().map(Told::count).max().unwrap_or(0);
+        let most = heard.values().map(|heard| heard.sum.count()).max().unwrap_or(0);
         if most < least {
             format!("{name}: no source with {least} obligations, the most is {most}")
         } else {
-            format!("{name}: failures come in bursts that leave no evidence")
+            format!("{name}: too much of it at once, which leaves no evidence")
         }
     }
 
@@ -263,18 +288,24 @@ impl<'a> Judge<'a> {
         &self,
         name: &str,
         weight: u32,
-        told: &BTreeMap<Address, Told>,
+        heard: &BTreeMap<Voice, Heard>,
         proof: Option<Proof>,
     ) -> Component {
-        let least = self.rule.source_obligations_min;
-        let sources = told.iter().map(|(source, told)| SourceView {
-            bad: told.bad,
-            counts: told.count() >= least,
-            disputed: told.disputed,
-            good: told.good,
-            source: *source,
+        let counting = |cluster: Address| {
+            let mine = heard.iter().filter(|(it, _)| it.cluster == cluster);
+            u64::try_from(mine.filter(|(_, it)| it.counts(self.rule)).count()).unwrap_or(u64::MAX)
+        };
+        let sources = heard.iter().map(|(voice, heard)| SourceView {
+            bad: heard.sum.bad,
+            counts: heard.counts(self.rule),
+            disputed: heard.sum.disputed,
+            good: heard.sum.good,
+            sharers: Some(counting(voice.cluster))
+                .filter(|sharers| *sharers > 1 && heard.counts(self.rule)),
+            source: voice.address,
         });
         Component {
+            decides: proof.as_ref().map(|proof| proof.source),
             effect_ppm: proof.as_ref().map(|proof| proof.effect_ppm),
             evidence: proof.as_ref().map(|proof| proof.evidence),
             failures: proof.as_ref().map(|proof| proof.failures),
@@ -286,40 +317,26 @@ impl<'a> Judge<'a> {
             weight,
         }
     }
-
-    /// The reporters of sources that counted for some component.
-    fn voices(&self, pile: &Pile) -> BTreeSet<Address> {
-        let least = self.rule.source_obligations_min;
-        let told = pile.told.values().flatten();
-        let counted: BTreeSet<Address> =
-            told.filter(|(_, told)| told.count() >= least).map(|(source, _)| *source).collect();
-        let voices = counted.iter().filter_map(|source| pile.voices.get(source));
-        voices.flatten().copied().collect()
-    }
 }
 
-/// The clusters of gateways that are known for long enough, and dealt with enough others.
+/// The gateways that are known for long enough, and dealt with enough others. Standing is nobody's but one's own: else
+/// one who ties itself to an old gateway would be as old.
 fn sources(
     register: &Register,
     clusters: &Clusters,
     rule: &Evidence,
     window: Window,
 ) -> BTreeSet<Address> {
-    let mut known: BTreeMap<Address, (Option<Hour>, BTreeSet<Address>)> = BTreeMap::new();
-    for (reporter, heard) in &register.reporters {
-        let cluster = clusters.name(*reporter);
-        let (first, others) = known.entry(cluster).or_default();
-        *first = (*first).into_iter().chain(heard.first).min();
-        let dealt = heard.operators.iter().map(|operator| clusters.name(*operator));
-        others.extend(dealt.filter(|operator| *operator != cluster));
-    }
-    let is_source = |(first, others): &(Option<Hour>, BTreeSet<Address>)| {
-        let age = first.and_then(|first| window.last.end().since(first.start()));
+    let known = register.reporters.iter().filter(|(reporter, heard)| {
+        let age = heard.first.and_then(|first| window.last.end().since(first.start()));
+        let operators = heard.operators.iter().map(|operator| clusters.party(*operator));
+        let others: BTreeSet<Address> =
+            operators.filter(|operator| *operator != clusters.party(**reporter)).collect();
         let counterparties = u64::try_from(others.len()).unwrap_or(u64::MAX);
         age.is_some_and(|age| age >= rule.source_age_min_ms)
             && counterparties >= rule.counterparties_min
-    };
-    known.into_iter().filter(|(_, known)| is_source(known)).map(|(cluster, _)| cluster).collect()
+    });
+    known.map(|(reporter, _)| *reporter).collect()
 }
 
 /// A result with nothing but what is shown. Unsigned feeds are shown only where nobody signed for anything.

@@ -62,6 +62,8 @@ pub struct Part {
     pub disputed: u64,
     /// Met.
     pub good: u64,
+    /// How many sessions owed it, at least: as many as its most frequent obligation.
+    pub sessions: u64,
 }
 
 /// One row of evidence.
@@ -88,7 +90,7 @@ pub struct Row {
 pub struct Shown {
     /// Outcomes that only unsigned feeds told.
     pub collected: BTreeMap<Obligation, Counts>,
-    /// Obligations that nobody but the operator told of.
+    /// Obligations of components that nobody but the operator told of.
     pub own: u64,
     /// Outcomes that somebody signed for.
     pub signed: BTreeMap<Obligation, Counts>,
@@ -159,8 +161,8 @@ impl<'a> Gathered<'a> {
         }
         for (key, cell) in tally.cells.iter().filter(|(_, cell)| cell.counts()) {
             let who = Who { operator: key.subject.operator, signer: key.subject.signer };
-            self.show(who, key, cell);
             let parts = self.parts(key, cell);
+            self.show(who, key, cell, &parts);
             if !key.reporters.is_empty() && !parts.is_empty() {
                 let row = Row {
                     block: key.block,
@@ -176,13 +178,12 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn show(&mut self, who: Who, key: &CellKey, cell: &Cell) {
+    fn show(&mut self, who: Who, key: &CellKey, cell: &Cell, parts: &[Part]) {
         let shown = self.shown.entry((who, key.class.clone())).or_default();
         add(&mut shown.tenures, cell.tenures);
         shown.urls.extend(key.subject.url.clone());
         if key.reporters.is_empty() {
-            let owed = cell.obligations.values().map(Counts::known);
-            shown.own = owed.fold(shown.own, u64::saturating_add);
+            parts.iter().for_each(|part| add(&mut shown.own, part.count()));
             return;
         }
         let counts = if key.collected { &mut shown.collected } else { &mut shown.signed };
@@ -196,12 +197,13 @@ impl<'a> Gathered<'a> {
         let places = (0..).zip(&self.rule.component);
         let mine = places.filter(|(_, component)| component.workload == key.class.workload);
         let parts = mine.filter_map(|(component, of)| {
-            let mut part = Part { bad: 0, component, disputed: 0, good: 0 };
+            let mut part = Part { bad: 0, component, disputed: 0, good: 0, sessions: 0 };
             for obligation in &of.obligations {
                 let Some(counts) = cell.obligations.get(obligation) else { continue };
                 part.bad = part.bad.saturating_add(counts.bad);
                 part.disputed = part.disputed.saturating_add(counts.disputed);
                 part.good = part.good.saturating_add(counts.good);
+                part.sessions = part.sessions.max(counts.known());
             }
             (part.count() > 0).then_some(part)
         });

@@ -1,7 +1,7 @@
 //! Outages: where so many operators fail at once, by one source's word, that it is no longer theirs.
 //!
-//! Each source's word excuses only what it told itself, so that nobody excuses what others saw by claiming that
-//! everybody failed.
+//! Each source's word excuses only what it told itself, and only those whom it saw failing as much as the others, so that
+//! nobody excuses what others saw by claiming that everybody failed, and few failures do not hide behind many.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,9 @@ pub struct Scene {
     pub source: Address,
 }
 
+/// A scene, and a cluster of operators that an outage there excuses.
+pub type Excused = (Scene, Address);
+
 /// What one cluster of operators came to at one scene.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fate {
@@ -28,11 +31,24 @@ struct Fate {
     count: u64,
 }
 
-/// The scenes of outages, from rows that count, each with its source and the cluster of the operator it is about.
+impl Fate {
+    /// Whether at least the rule's share of it failed.
+    fn failed(&self, rule: &Outage) -> bool {
+        let share = u128::from(self.count) * u128::from(rule.bad_share_ppm.0);
+        u128::from(self.bad) * 1_000_000 >= share
+    }
+
+    /// Whether it failed, and there was enough of it to say so.
+    fn is_down(&self, rule: &Outage) -> bool {
+        self.count >= rule.obligations_min && self.failed(rule)
+    }
+}
+
+/// Who is excused where, from rows that count, each with its source and the cluster of the operator it is about.
 pub fn outages<'a>(
     rows: impl Iterator<Item = (&'a Row, Address, Address)>,
     rule: &Outage,
-) -> BTreeSet<Scene> {
+) -> BTreeSet<Excused> {
     let mut scenes: BTreeMap<Scene, BTreeMap<Address, Fate>> = BTreeMap::new();
     for (row, source, operator) in rows {
         let scene = Scene { block: row.block, region: row.region, source };
@@ -42,13 +58,14 @@ pub fn outages<'a>(
             fate.count = fate.count.saturating_add(part.count());
         }
     }
-    let is_down = |fate: &&Fate| {
-        let share = u128::from(fate.count) * u128::from(rule.bad_share_ppm.0);
-        fate.count >= rule.obligations_min && u128::from(fate.bad) * 1_000_000 >= share
-    };
     let is_outage = |fates: &BTreeMap<Address, Fate>| {
-        let down = fates.values().filter(is_down).count();
+        let down = fates.values().filter(|fate| fate.is_down(rule)).count();
         u64::try_from(down).unwrap_or(u64::MAX) >= rule.operators_min
     };
-    scenes.into_iter().filter(|(_, fates)| is_outage(fates)).map(|(scene, _)| scene).collect()
+    let scenes = scenes.into_iter().filter(|(_, fates)| is_outage(fates));
+    let excused = scenes.flat_map(|(scene, fates)| {
+        let failed = fates.into_iter().filter(|(_, fate)| fate.failed(rule));
+        failed.map(move |(operator, _)| (scene, operator)).collect::<Vec<_>>()
+    });
+    excused.collect()
 }

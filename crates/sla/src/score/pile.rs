@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::identity::Address;
 
+use super::block::Block;
 use super::gather::{Part, Row};
-use super::outage::Scene;
-use super::source::Told;
+use super::source::{Told, Voice};
 use crate::scorecard::Excluded;
 
 /// What became of one row.
 #[derive(Debug, Clone, Copy)]
 pub enum Standing {
     /// It counts, as the word of a source.
-    Counts(Address),
+    Counts(Voice),
     /// The one who told it and the one it is about are one party.
     Linked,
     /// The one who told it is no source yet.
@@ -23,12 +23,12 @@ pub enum Standing {
 /// Evidence about one operator and kind of work, of signed words or of unsigned feeds.
 #[derive(Debug, Default)]
 pub struct Pile {
-    /// What counts for nothing.
+    /// What counts for nothing, but for outages: those are told apart when all is told.
     pub excluded: Excluded,
     /// By component, then source.
-    pub told: BTreeMap<usize, BTreeMap<Address, Told>>,
-    /// The reporters whose words counted, by their cluster.
-    pub voices: BTreeMap<Address, BTreeSet<Address>>,
+    pub told: BTreeMap<usize, BTreeMap<Voice, Told>>,
+    /// The reporters whose words counted, by source.
+    pub voices: BTreeMap<Voice, BTreeSet<Address>>,
 }
 
 impl Pile {
@@ -57,13 +57,13 @@ pub struct Piles {
 }
 
 impl Pile {
-    /// Takes a row: what counts as evidence, what does not as excluded.
+    /// Takes a row: what counts as evidence, what does not as excluded. In an outage failures are told apart.
     pub fn take<'a>(
         &mut self,
         row: &Row,
         standing: Standing,
         voices: impl Iterator<Item = &'a Address>,
-        outages: &BTreeSet<Scene>,
+        is_outage: bool,
     ) {
         let count = |parts: &[Part]| parts.iter().map(Part::count).fold(0, u64::saturating_add);
         let source = match standing {
@@ -72,12 +72,11 @@ impl Pile {
             Standing::Young => return self.excluded.add_young(count(&row.parts)),
         };
         self.voices.entry(source).or_default().extend(voices);
-        let is_outage = outages.contains(&Scene { block: row.block, region: row.region, source });
         for part in &row.parts {
-            let bad = if is_outage { 0 } else { part.bad };
-            self.excluded.add_outage(part.bad - bad);
             let told = self.told.entry(part.component).or_default().entry(source).or_default();
-            told.add(row.block, part.good, bad, part.disputed);
+            let Part { bad, disputed, good, sessions, .. } = *part;
+            let (bad, outage) = if is_outage { (0, bad) } else { (bad, 0) };
+            told.add(row.block, &Block { bad, disputed, good, outage, sessions });
         }
     }
 }

@@ -1,16 +1,19 @@
-//! What independent sources prove about one component: a rate that no single one of them sets, evidence that no single
-//! one of them swells, and bounds on the truth.
+//! What independent sources prove about one component: a bound that no single one of them sets, on evidence that no
+//! single one of them swells.
+//!
+//! Nothing here weighs by how work went but the share of it that failed, so that an obligation more that is not met never
+//! raises a bound, and one more that is met never lowers it.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use events::identity::Address;
 use events::unit::{MAX_JSON_INTEGER, Ppm};
+use num_bigint::BigUint;
 
-use super::bound::lower_bound;
-use super::effect::{Block, Effect};
+use super::block::{Block, Weight};
+use super::bound::{Bound, lower_bound};
+use super::vote::Votes;
 use crate::policy::rule::Evidence;
-use crate::tally::add;
 
 /// One whole, in parts per million.
 const WHOLE: u32 = 1_000_000;
@@ -18,159 +21,159 @@ const WHOLE: u32 = 1_000_000;
 /// What one source told of a component.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Not met.
-    pub bad: u64,
-    /// By block of time; disputed ones count as failures.
+    /// By block of time.
     pub blocks: BTreeMap<u64, Block>,
-    /// Contradicted.
-    pub disputed: u64,
-    /// Met.
-    pub good: u64,
 }
 
 impl Told {
     /// Counts what came of some obligations in a block.
-    pub fn add(&mut self, block: u64, good: u64, bad: u64, disputed: u64) {
-        add(&mut self.good, good);
-        add(&mut self.bad, bad);
-        add(&mut self.disputed, disputed);
-        let block = self.blocks.entry(block).or_default();
-        add(&mut block.good, good);
-        add(&mut block.failures, bad.saturating_add(disputed));
+    pub fn add(&mut self, at: u64, block: &Block) {
+        self.blocks.entry(at).or_default().merge(block);
     }
 
     /// Takes all of `other`.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.good, other.good);
-        add(&mut self.bad, other.bad);
-        add(&mut self.disputed, other.disputed);
-        for (at, block) in &other.blocks {
-            let mine = self.blocks.entry(*at).or_default();
-            add(&mut mine.good, block.good);
-            add(&mut mine.failures, block.failures);
+        other.blocks.iter().for_each(|(at, block)| self.add(*at, block));
+    }
+
+    /// What counts of it: outages are left out, the oldest first, until they are the most that the policy leaves out.
+    pub fn heard(&self, rule: &Evidence) -> Heard {
+        let all = self.blocks.values();
+        let all = all.map(|block| block.count().saturating_add(block.outage));
+        let room = u128::from(all.fold(0, u64::saturating_add))
+            * u128::from(rule.outage.excused_share_max_ppm.0)
+            / u128::from(WHOLE);
+        let mut room = u64::try_from(room).unwrap_or(u64::MAX);
+        let mut heard = Heard::default();
+        for block in self.blocks.values() {
+            let (block, excused) = block.excuse(room);
+            room -= excused;
+            heard.weight.add(&block.weight(rule.correlation_ppm));
+            heard.sum.merge(&block);
         }
+        heard
     }
+}
 
-    /// How many obligations came to something.
-    pub fn count(&self) -> u64 {
-        self.good.saturating_add(self.bad).saturating_add(self.disputed)
-    }
+/// What counts of one source's word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Over all blocks.
+    pub sum: Block,
+    /// What that weighs.
+    pub weight: Weight,
+}
 
-    fn effect(&self) -> Effect {
-        Effect::of(self.blocks.values().copied())
+impl Heard {
+    /// Whether it is enough for a source.
+    pub fn counts(&self, rule: &Evidence) -> bool {
+        self.sum.count() >= rule.source_obligations_min
     }
+}
+
+/// One who told, and the party it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Voice {
+    /// Who told.
+    pub address: Address,
+    /// The name of its cluster.
+    pub cluster: Address,
 }
 
 /// What all sources together prove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
-    /// How many times fewer independent observations there are than obligations, in parts per million, rounded up.
+    /// How many obligations of the deciding source make one independent observation, in parts per million, rounded up.
     pub effect_ppm: u64,
-    /// The obligations that count as evidence.
+    /// The independent observations that count as evidence.
     pub evidence: u64,
-    /// Those of them that were not met.
+    /// Those of them that were not met, rounded up.
     pub failures: u64,
     /// The truth is not below this.
     pub lower: Ppm,
-    /// The rate of the low-median source, rounded down.
+    /// The share met as the deciding source saw it, rounded down.
     pub rate: Ppm,
-    /// How many sources had enough obligations.
+    /// Whose bound is the low median.
+    pub source: Address,
+    /// How many parties had a source with enough obligations.
     pub sources: u64,
-    /// The truth is not above this.
+    /// The truth is not above this, by the word of the deciding source.
     pub upper: Ppm,
 }
 
-/// A share, compared exactly.
-#[derive(Debug, Clone, Copy)]
-struct Share {
-    count: u64,
-    part: u64,
+/// A source that counts, with the evidence that stands behind its word.
+struct Counted {
+    evidence: u64,
+    heard: Heard,
+    voice: Voice,
 }
 
-impl Share {
-    fn compare(&self, other: &Self) -> Ordering {
-        let cross = |one: &Self, other: &Self| u128::from(one.part) * u128::from(other.count);
-        cross(self, other).cmp(&cross(other, self))
+impl Counted {
+    /// How many of the evidence were not met, as the source saw it, rounded up.
+    fn failures(&self) -> u64 {
+        scale_ceil(self.evidence, self.heard.weight.failures, &self.heard.weight)
     }
 }
 
-/// What the sources prove; nothing where none has enough obligations, or bursts leave no evidence.
-pub fn prove(told: &BTreeMap<Address, Told>, rule: &Evidence) -> Option<Proof> {
-    let mut counted: Vec<&Told> =
-        told.values().filter(|told| told.count() >= rule.source_obligations_min).collect();
-    // Sources of equal shares stand in the order of their names: sorting keeps it.
-    counted.sort_by(|one, other| met(one).compare(&met(other)));
-    let low_median = counted.len().checked_sub(1)? / 2;
-    let rate = met(counted.get(low_median)?);
+/// What the sources prove; nothing where none has enough obligations, or no evidence is left.
+pub fn prove(told: &BTreeMap<Voice, Heard>, rule: &Evidence) -> Option<Proof> {
+    let heard: Vec<(&Voice, &Heard)> =
+        told.iter().filter(|(_, heard)| heard.counts(rule)).collect();
+    let votes = Votes::of(heard.iter().map(|(voice, _)| voice.cluster));
+    let counted = heard.iter().map(|(voice, mine)| Counted {
+        evidence: evidence(mine, &heard, &votes, rule),
+        heard: **mine,
+        voice: **voice,
+    });
+    let counted: Vec<Counted> = counted.collect();
 
-    let effect = effect(&counted, rule);
-    let swelled = capped(&counted, low_median, rule);
-    let evidence = effect.share_floor(swelled, rule.factor_ppm).min(MAX_JSON_INTEGER);
-    if evidence == 0 {
-        return None;
-    }
-    let failures = scale_ceil(evidence, rate.count - rate.part, rate.count);
-    let confidence = rule.confidence();
-    let lower = lower_bound(evidence - failures, failures, confidence);
-
-    let mut charitable: Vec<Share> = counted.iter().map(|told| not_bad(told)).collect();
-    charitable.sort_by(Share::compare);
-    let best = charitable.get(low_median)?;
-    let bad = scale_floor(evidence, best.count - best.part, best.count);
-    let least_bad = lower_bound(bad, evidence - bad, confidence);
+    let bounds = counted.iter().map(|it| {
+        let failures = it.failures();
+        Bound::of(it.evidence - failures, failures, rule.confidence())
+    });
+    let (lower, decides) = votes.low_median(&bounds.collect::<Vec<_>>())?;
+    let source = counted.get(decides).filter(|it| it.evidence > 0)?;
+    let weight = source.heard.weight;
+    let bad = scale_floor(source.evidence, weight.bad, &weight);
+    let least_bad = lower_bound(bad, source.evidence - bad, rule.confidence());
+    let obligations = BigUint::from(source.heard.sum.count()) * WHOLE * WHOLE;
+    let observations = BigUint::from(weight.observations.max(1));
+    let effect = (obligations + &observations - 1u8) / observations;
     Some(Proof {
-        effect_ppm: effect.ppm_ceil(),
-        evidence,
-        failures,
+        effect_ppm: u64::try_from(effect).unwrap_or(MAX_JSON_INTEGER).min(MAX_JSON_INTEGER),
+        evidence: source.evidence,
+        failures: source.failures(),
         lower,
-        rate: Ppm::ratio_floor(rate.part, rate.count)?,
-        sources: u64::try_from(counted.len()).unwrap_or(u64::MAX),
+        rate: Ppm(WHOLE.saturating_sub(
+            u32::try_from(scale_ceil(u64::from(WHOLE), weight.failures, &weight)).unwrap_or(WHOLE),
+        )),
+        source: source.voice.address,
+        sources: votes.parties(),
         upper: Ppm(WHOLE.saturating_sub(least_bad.0)),
     })
 }
 
-fn met(told: &Told) -> Share {
-    Share { count: told.count(), part: told.good }
+/// The independent observations behind the word of one source: those of all, each up to some times its own, as much of
+/// them as the source has of its party's vote; of that, a share.
+fn evidence(mine: &Heard, all: &[(&Voice, &Heard)], votes: &Votes, rule: &Evidence) -> u64 {
+    let cap = mine.weight.observations.saturating_mul(u128::from(rule.cap_times));
+    let capped = all.iter().map(|(voice, heard)| {
+        heard.weight.observations.min(cap) / u128::from(votes.sharers(voice.cluster))
+    });
+    let sum = capped.fold(0, u128::saturating_add);
+    let share = BigUint::from(sum) * rule.factor_ppm.0 / WHOLE / WHOLE;
+    u64::try_from(share).unwrap_or(MAX_JSON_INTEGER).min(MAX_JSON_INTEGER)
 }
 
-fn not_bad(told: &Told) -> Share {
-    Share { count: told.count(), part: told.good.saturating_add(told.disputed) }
+/// `number` in the proportion of `part` to all of a weight, rounded up.
+fn scale_ceil(number: u64, part: u128, whole: &Weight) -> u64 {
+    let whole = BigUint::from(whole.observations.max(1));
+    let scaled = (BigUint::from(number) * part + &whole - 1u8) / whole;
+    u64::try_from(scaled).unwrap_or(number).min(number)
 }
 
-/// All obligations, each source's up to some times the low-median source's.
-fn capped(counted: &[&Told], low_median: usize, rule: &Evidence) -> u64 {
-    let mut counts: Vec<u64> = counted.iter().map(|told| told.count()).collect();
-    counts.sort_unstable();
-    let cap = counts.get(low_median).map_or(0, |count| count.saturating_mul(rule.cap_times));
-    counts.into_iter().map(|count| count.min(cap)).fold(0, u64::saturating_add)
-}
-
-/// The larger of the high-median source's effect and that of the sources left when those at both ends are dropped,
-/// pooled. `counted` is in the order of rates.
-fn effect(counted: &[&Told], rule: &Evidence) -> Effect {
-    let mut effects: Vec<Effect> = counted.iter().map(|told| told.effect()).collect();
-    effects.sort_by(Effect::compare);
-    let high_median = effects.get(effects.len() / 2).cloned().unwrap_or_else(Effect::none);
-    let divisor = usize::try_from(rule.trim_divisor).unwrap_or(usize::MAX).max(2);
-    let dropped = counted.len().saturating_sub(1) / divisor;
-    let left = counted.get(dropped..counted.len() - dropped).unwrap_or_default();
-    let mut pooled: BTreeMap<u64, Block> = BTreeMap::new();
-    for (at, block) in left.iter().flat_map(|told| &told.blocks) {
-        let sum = pooled.entry(*at).or_default();
-        sum.good = sum.good.saturating_add(block.good);
-        sum.failures = sum.failures.saturating_add(block.failures);
-    }
-    high_median.max(Effect::of(pooled.values().copied()))
-}
-
-/// `number * part / whole`, rounded up.
-fn scale_ceil(number: u64, part: u64, whole: u64) -> u64 {
-    let scaled = (u128::from(number) * u128::from(part)).div_ceil(u128::from(whole.max(1)));
-    u64::try_from(scaled).unwrap_or(number)
-}
-
-/// `number * part / whole`, rounded down.
-fn scale_floor(number: u64, part: u64, whole: u64) -> u64 {
-    let scaled = u128::from(number) * u128::from(part) / u128::from(whole.max(1));
-    u64::try_from(scaled).unwrap_or(number)
+/// The same, rounded down.
+fn scale_floor(number: u64, part: u128, whole: &Weight) -> u64 {
+    let scaled = BigUint::from(number) * part / whole.observations.max(1);
+    u64::try_from(scaled).unwrap_or(number).min(number)
 }

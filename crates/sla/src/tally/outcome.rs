@@ -48,8 +48,6 @@ events::words! {
         InvalidRequest = "invalid_request",
         /// Nobody said how it ended.
         EndUnknown = "end_unknown",
-        /// So many failed at once that it was not theirs; decided when scores are made.
-        Outage = "outage",
     }
 }
 

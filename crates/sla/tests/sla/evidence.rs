@@ -106,6 +106,7 @@ fn is_in_range(card: &Scorecard) {
             let Some((lower, upper)) = part.lower.zip(part.upper) else { continue };
             assert!(Some(lower) <= part.rate && part.rate <= Some(upper), "{part:?}");
             assert!(part.failures <= part.evidence);
+            assert!(part.sources.iter().any(|it| it.counts && Some(it.source) == part.decides));
         }
     }
 }

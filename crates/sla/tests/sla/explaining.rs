@@ -80,11 +80,16 @@ fn what_failed_more_costs_more_and_what_is_advised_helps() {
         let lift = part.lift.as_ref().unwrap();
         assert!(lift.score.unwrap().0 >= whole.score.unwrap().0 + 10_000, "{part:?}");
     }
-    // Eighteen cells tell of it in equal parts.
-    let more = latency.lift.as_ref().unwrap().good_more.div_ceil(18);
+    // Three gateways tell of it in equal parts, in further blocks of as many as now.
+    let more = latency.lift.as_ref().unwrap().good_more.div_ceil(3);
     let mut better = tally(20, bad);
-    for cell in better.cells.values_mut() {
-        cell.obligations.get_mut(&Obligation::Latency).unwrap().good += more;
+    let now = better.clone();
+    for (key, _) in now.cells.iter().filter(|(key, _)| key.block == HOUR.0 * 6) {
+        for block in 0..more.div_ceil(24) {
+            let key = CellKey { block: key.block + 6 + block, ..key.clone() };
+            let counts = Counts { good: 24.min(more - block * 24), ..Counts::default() };
+            better.cell(&key).obligations.insert(Obligation::Latency, counts);
+        }
     }
     let after = explain(&card(&policy, &better), &policy, OPERATOR).unwrap();
     assert!(after.score.unwrap().0 >= explained.score.unwrap().0 + 10_000);

@@ -33,7 +33,7 @@ use occurring::Occurring;
 const WORLDS: u64 = 60;
 
 /// How many worlds are made in which enough happens for scores.
-const RICH_WORLDS: u64 = 8;
+const RICH_WORLDS: u64 = 16;
 
 /// How many jobs these have.
 const RICH_JOBS: u64 = 240;
@@ -67,7 +67,8 @@ fn strict() -> Policy {
         ("host_tellers_min", 1),
         ("record_min_ms", 2 * hour_ms),
         ("factor_ppm", 900_000),
-        ("trim_divisor", 2),
+        ("correlation_ppm", 300_000),
+        ("excused_share_max_ppm", 200_000),
         ("exact_failures_max", 2),
         ("operators_min", 2),
         ("obligations_min", 2),

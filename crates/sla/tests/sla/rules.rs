@@ -62,9 +62,16 @@ fn a_wrong_policy_says_where_and_why() {
         ),
         ("obligations = [\"output\"]", "obligations = [\"quality\"]", component, 6, "not owed"),
         ("obligations = [\"output\"]", "obligations = []", component, 6, "no obligation"),
-        ("factor_ppm = 400000", "factor_ppm = 1000001", "factor_ppm", 0, "1000001"),
+        ("factor_ppm = 300000", "factor_ppm = 1000001", "factor_ppm", 0, "1000001"),
         ("tail_ppm = 50000", "tail_ppm = 0", "tail_ppm", 0, "outside 1"),
-        ("trim_divisor = 3", "trim_divisor = 1", "trim_divisor", 0, "outside 2"),
+        ("correlation_ppm = 100000", "correlation_ppm = 1000001", "correlation_ppm", 0, "1000001"),
+        (
+            "excused_share_max_ppm = 10000",
+            "excused_share_max_ppm = 1000001",
+            "excused_share_max_ppm",
+            0,
+            "1000001",
+        ),
         (
             "grade_b_sources_min = 2",
             "grade_b_sources_min = 4",

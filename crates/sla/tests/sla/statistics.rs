@@ -1,11 +1,10 @@
-//! Laws of the bounds, the composite and the design effect, against their definitions in unbounded integers.
+//! Laws of the bounds and the composite, against their definitions in unbounded integers.
 
 use events::unit::Ppm;
 use num_bigint::BigUint;
 use proptest::prelude::*;
 use sla::score::bound::{Confidence, lower_bound};
 use sla::score::compose::compose;
-use sla::score::effect::{Block, Effect};
 
 const WHOLE: u32 = 1_000_000;
 
@@ -98,23 +97,6 @@ proptest! {
         let more = compose(&[(Ppm((a + 1).min(WHOLE)), 8), (Ppm(b), split), (Ppm(c), 8 - split)]).unwrap();
         prop_assert!(more.0 >= found);
     }
-
-    #[test]
-    fn an_effect_has_no_order_and_divides(
-        mut blocks in prop::collection::vec((0u64..50, 0u64..200), 0..40),
-        count in 0u64..1_000_000,
-    ) {
-        let of = |blocks: &[(u64, u64)]| {
-            Effect::of(blocks.iter().map(|(failures, good)| Block { failures: *failures, good: *good }).collect::<Vec<_>>())
-        };
-        let effect = of(&blocks);
-        blocks.reverse();
-        prop_assert_eq!(&effect, &of(&blocks));
-        prop_assert!(effect.above >= effect.below);
-        prop_assert!(effect.share_floor(count, Ppm(WHOLE)) <= count);
-        prop_assert!(effect.share_floor(count, Ppm(400_000)) <= count * 2 / 5);
-        prop_assert!(effect.ppm_ceil() >= u64::from(WHOLE));
-    }
 }
 
 #[test]
@@ -128,15 +110,4 @@ fn nothing_buys_back_a_zero() {
     let parts = [(bound(990, 10), 8), (bound(950, 50), 5), (bound(950, 50), 3)];
     let composite = compose(&parts.map(|(part, weight)| (Ppm(part), weight))).unwrap();
     assert!((955_000..965_000).contains(&composite.0), "{composite:?}");
-}
-
-#[test]
-fn a_burst_counts_less_than_scattered_failures() {
-    let even = vec![Block { failures: 1, good: 9 }; 20];
-    assert_eq!(Effect::of(even), Effect::none());
-    let mut burst = vec![Block { failures: 0, good: 10 }; 18];
-    burst.extend(vec![Block { failures: 10, good: 0 }; 2]);
-    let effect = Effect::of(burst);
-    // Two blocks of twenty failed whole: as good as twenty observations, not two hundred.
-    assert_eq!((effect.share_floor(200, Ppm(WHOLE)), effect.ppm_ceil()), (20, 10_000_000));
 }

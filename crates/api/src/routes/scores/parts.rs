@@ -22,14 +22,17 @@ pub struct ScoreComponent {
     /// The truth is not above this, in parts per million.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
-    /// The rate of the low-median source in parts per million, rounded down.
+    /// The share met as the deciding source saw it, each block by what it weighs, in parts per million, rounded down.
     #[schema(value_type = Option<u32>)]
     rate_ppm: Option<Ppm>,
-    /// The obligations that count as evidence.
+    /// The source that decides: the low median of all, each party with one vote.
+    #[schema(value_type = Option<schema::Address>)]
+    decides: Option<Address>,
+    /// The independent observations that count as evidence.
     evidence: Option<u64>,
     /// Those of them that were not met, rounded up.
     failures: Option<u64>,
-    /// How many times fewer independent observations there are than obligations, in parts per million.
+    /// How many obligations of the deciding source make one independent observation, in parts per million, rounded up.
     effect_ppm: Option<u64>,
     /// Everybody who told of it.
     sources: Vec<ScoreSource>,
@@ -40,9 +43,11 @@ pub struct ScoreComponent {
 /// What one source told of a component.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreSource {
-    /// The least address of its cluster.
+    /// Who told.
     #[schema(value_type = schema::Address)]
     source: Address,
+    /// How many sources of one party share a vote with it, itself among them; 1 where it has a vote of its own.
+    sharers: u64,
     /// Whether it told of enough to count.
     counts: bool,
     /// Obligations met.
@@ -68,7 +73,7 @@ pub struct ScoreWorkload {
     /// The score were all of its parts as good as they can be.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
-    /// The obligations that count as evidence, of all parts together.
+    /// The independent observations that count as evidence, of all parts together.
     evidence: u64,
     /// Its parts.
     components: Vec<ScoreComponent>,
@@ -91,8 +96,18 @@ pub struct ScoreExcluded {
 
 impl From<Component> for ScoreComponent {
     fn from(component: Component) -> Self {
-        let Component { effect_ppm, evidence, failures, lower, name, rate, sources, upper, weight } =
-            component;
+        let Component {
+            decides,
+            effect_ppm,
+            evidence,
+            failures,
+            lower,
+            name,
+            rate,
+            sources,
+            upper,
+            weight,
+        } = component;
         let mut reasons = Reasons::default();
         let few = || "too few obligations were told of by sources that count".to_owned();
         Self {
@@ -101,6 +116,7 @@ impl From<Component> for ScoreComponent {
             lower_ppm: reasons.explain("lower_ppm", lower, few),
             upper_ppm: reasons.explain("upper_ppm", upper, few),
             rate_ppm: reasons.explain("rate_ppm", rate, few),
+            decides: reasons.explain("decides", decides, few),
             evidence: reasons.explain("evidence", evidence, few),
             failures: reasons.explain("failures", failures, few),
             effect_ppm: reasons.explain("effect_ppm", effect_ppm, few),
@@ -111,8 +127,8 @@ impl From<Component> for ScoreComponent {
 }
 
 impl From<SourceView> for ScoreSource {
-    fn from(SourceView { bad, counts, disputed, good, source }: SourceView) -> Self {
-        Self { source, counts, good, bad, disputed }
+    fn from(SourceView { bad, counts, disputed, good, sharers, source }: SourceView) -> Self {
+        Self { source, sharers: sharers.unwrap_or(1), counts, good, bad, disputed }
     }
 }
 

@@ -61,11 +61,13 @@ impl Occurring {
             ("a bound with more failures", {
                 part(&|it| it.failures > Some(most) && it.lower.is_some_and(|it| it.0 > 0))
             }),
-            ("a burst", part(&|it| it.effect_ppm > Some(1_000_000))),
-            ("sources trimmed at both ends", {
+            ("a block of several", part(&|it| it.effect_ppm > Some(1_000_000))),
+            ("a vote that is shared", {
+                part(&|it| it.sources.iter().any(|it| it.sharers.is_some()) && it.lower.is_some())
+            }),
+            ("a low median of several", {
                 let counting = |it: &Component| it.sources.iter().filter(|it| it.counts).count();
-                let divisor = usize::try_from(rule.trim_divisor).unwrap();
-                part(&|it| counting(it) > divisor && it.evidence.is_some())
+                part(&|it| counting(it) > 2 && it.evidence.is_some())
             }),
             ("too short a record", reason("known for")),
             ("no source", reason("no source with")),

@@ -8,7 +8,7 @@ use events::body::payment::Sent;
 use events::body::stream::Status;
 use events::body::{Body, Orchestrator, Reason, Witness};
 use events::event::{Origin, Workload};
-use events::identity::JobId;
+use events::identity::{Address, JobId};
 use events::job;
 use events::unit::{HOUR_MS, MilliFps, Millis, UnixMillis};
 
@@ -23,6 +23,8 @@ struct Plot<'a> {
     at_ms: UnixMillis,
     job_id: JobId,
     name: String,
+    /// An address that several gateways pay from, and that never speaks.
+    payer: Option<Address>,
     people: &'a [Person],
     said: Vec<Said>,
     /// Those on the gateway's side who tell everything.
@@ -56,7 +58,9 @@ pub fn job(chance: &mut Chance, people: &[Person], number: u64, is_crowded: bool
         tellers.dedup();
     }
     let at_ms = BEGIN.plus(Millis(chance.below(HOURS * HOUR_MS - 600_000)));
-    let mut plot = Plot { at_ms, job_id, name, people, said: Vec::new(), tellers, workload };
+    let payer = (is_crowded && chance.in_ten(5)).then_some(Address([7; 20]));
+    let said = Vec::new();
+    let mut plot = Plot { at_ms, job_id, name, payer, people, said, tellers, workload };
     match workload {
         Workload::LiveVideo => plot.live(chance),
         Workload::Transcoding => plot.segment(chance),
@@ -111,7 +115,7 @@ impl Plot<'_> {
                 self.tell(assigned(&seen, leg));
             }
             if chance.in_ten(3) {
-                self.tell(payment(&seen));
+                self.tell(payment(&seen, self.payer));
             }
             let is_alive = !chance.in_ten(3);
             let lies = chance.in_ten(2);
@@ -215,13 +219,13 @@ fn first(seen: &Orchestrator) -> Body {
     })
 }
 
-fn payment(seen: &Orchestrator) -> Body {
+fn payment(seen: &Orchestrator, sender: Option<Address>) -> Body {
     Body::PaymentSent(Sent {
         balance_wei: None,
         face_value_wei: None,
         orchestrator: seen.clone(),
         price: None,
-        sender: None,
+        sender,
         success: None,
         tickets: None,
         win_probability_ppb: None,
