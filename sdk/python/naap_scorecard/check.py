@@ -6,7 +6,7 @@ from . import canonical, evidence, pooled
 from .folder import Diverges, Folder, Unusable
 from .hour import Settled, event_set
 from .standing import standing
-from .tally import Pair
+from .tally import Pair, Row
 
 # What makes results of a tally, by the method a policy names.
 METHODS = {"evidence": evidence.made_of, "pooled": pooled.made_of}
@@ -18,15 +18,12 @@ class Counted:
     def __init__(self, hours):
         # By the starts of hours.
         self.hours = hours
-        self.pairs = defaultdict(Pair)
+        self.rows, self.pairs = defaultdict(Row), defaultdict(Pair)
         for _, tally in hours:
+            for key, row in tally.rows.items():
+                self.rows[key].add(row)
             for key, pair in tally.pairs.items():
                 self.pairs[key].add(pair.numbers, pair.disagreed)
-
-    @property
-    def rows(self):
-        """The rows of all hours; some may be about the same."""
-        return [item for _, tally in self.hours for item in tally.rows.items()]
 
 
 def scorecard(folder):

@@ -19,22 +19,30 @@ def site(host, suffixes):
 
 
 class Clusters:
-    """Who is one party with whom."""
+    """Who is one party with whom, and who shares a vote."""
 
     def __init__(self, register, trust, rule):
         self.register = register
         self.paid = {(of, to) for of, teller, tie, to in register.links if tie == "payer" and of == teller != to}
         edges = [*self._payers(), *self._hosts(trust, rule)]
-        joined = self._joined(edges)
-        self.names, self.shown = {}, []
-        for members in joined:
-            parties = sorted(filter(register.is_party, members))
-            if len(parties) > 1:
-                self.names.update(dict.fromkeys(parties, parties[0]))
-                theirs = [edge for edge in edges if edge["of"] in parties]
-                theirs.sort(key=lambda edge: (edge["counts"], edge["of"], edge["tellers"], TIES.index(edge["tie"]), edge["to"]))
-                self.shown.append({"edges": theirs, "members": parties})
-        self.shown.sort(key=lambda cluster: cluster["members"])
+        self.shown = []
+        self.names = self._named(edges)
+        for name in sorted(set(self.names.values())):
+            members = sorted(member for member, theirs in self.names.items() if theirs == name)
+            theirs = [edge for edge in edges if edge["of"] in members]
+            theirs.sort(key=lambda edge: (edge["counts"], edge["of"], edge["tellers"], TIES.index(edge["tie"]), edge["to"]))
+            self.shown.append({"edges": theirs, "members": members})
+        # Whoever is no reporter cannot deny that it pays.
+        self.parties = self._named(edge for edge in edges if edge["tie"] == "host" or edge["to"] in register.first)
+
+    def _named(self, edges):
+        """The names of those whom counting edges join with others."""
+        names = {}
+        for joined in self._joined(edges):
+            members = sorted(filter(self.register.is_party, joined))
+            if len(members) > 1:
+                names.update(dict.fromkeys(members, members[0]))
+        return names
 
     def _payers(self):
         for of, to in self.paid:
@@ -80,7 +88,10 @@ class Clusters:
         """The name of the cluster of an address."""
         return self.names.get(address, address)
 
+    def party(self, address):
+        """The name of the party of an address."""
+        return self.parties.get(address, address)
+
     def are_linked(self, reporter, operator):
         """Whether the word of the one about the other is no independent one."""
-        is_one = self.name(reporter) == self.name(operator)
-        return is_one or (reporter, operator) in self.paid or (operator, reporter) in self.paid
+        return self.party(reporter) == self.party(operator) or (reporter, operator) in self.paid

@@ -1,32 +1,26 @@
 """The method of `evidence-1`: what independent sources prove at least (docs/scoring.md, "Method `evidence`")."""
 
 from collections import defaultdict
-from fractions import Fraction
+from typing import NamedTuple
 
 from . import pooled
 from .bounds import MILLION, compose, lower_bound
 from .clusters import Clusters
 from .forms import WORKLOADS
+from .votes import Block, Vote
 from .window import HOUR_MS
 
 GRADES = ("A", "B", "C", "D", "insufficient")
 EXCLUDED = ("linked", "outage", "own", "young")
 
 
-class Told:
-    """What one source told of a component; by block, good ones and others."""
+class Part(NamedTuple):
+    """What a row tells of a component."""
 
-    def __init__(self):
-        self.good = self.bad = self.disputed = 0
-        self.blocks = defaultdict(lambda: [0, 0])
-
-    def add(self, block, good, bad, disputed):
-        """Takes in outcomes of a block."""
-        self.good += good
-        self.bad += bad
-        self.disputed += disputed
-        self.blocks[block][0] += good
-        self.blocks[block][1] += bad + disputed
+    good: int
+    bad: int
+    disputed: int
+    sessions: int
 
     @property
     def count(self):
@@ -34,51 +28,9 @@ class Told:
         return self.good + self.bad + self.disputed
 
 
-def effect(blocks):
-    """How many times fewer independent observations there are than outcomes."""
-    good, failures = (sum(block[side] for block in blocks) for side in (0, 1))
-    count = good + failures
-    if not good or not failures:
-        return Fraction(1)
-    squares = sum((failed * count - failures * (met + failed)) ** 2 for met, failed in blocks)
-    return max(Fraction(1), Fraction(squares, failures * good * count))
-
-
-def prove(told, rule):
-    """What the sources prove of a component; None where there is no bound."""
-    counted = [(source, one) for source, one in told.items() if one.count >= rule["source_obligations_min"]]
-    if not counted:
-        return None
-    counted.sort(key=lambda pair: (Fraction(pair[1].good, pair[1].count), pair[0]))
-    counted = [one for _, one in counted]
-    low, high = (len(counted) - 1) // 2, len(counted) // 2
-    middle = counted[low]
-    cap = sorted(one.count for one in counted)[low] * rule["cap_times"]
-    capped = sum(min(one.count, cap) for one in counted)
-
-    alone = sorted(effect(list(one.blocks.values())) for one in counted)[high]
-    dropped = (len(counted) - 1) // rule["trim_divisor"]
-    joint = defaultdict(lambda: [0, 0])
-    for one in counted[dropped : len(counted) - dropped]:
-        for block, (met, failed) in one.blocks.items():
-            joint[block][0] += met
-            joint[block][1] += failed
-    bursts = max(alone, effect(list(joint.values())))
-
-    evidence = int(capped * rule["factor_ppm"] / (MILLION * bursts))
-    if not evidence:
-        return None
-    failures = -(-evidence * (middle.count - middle.good) // middle.count)
-    charitable = sorted(Fraction(one.good + one.disputed, one.count) for one in counted)[low]
-    bad = int(evidence * (1 - charitable))
-    return {
-        "effect_ppm": -int(-bursts * MILLION // 1),
-        "evidence": evidence,
-        "failures": failures,
-        "lower": lower_bound(evidence - failures, failures, rule),
-        "rate": middle.good * MILLION // middle.count,
-        "upper": MILLION - lower_bound(bad, evidence - bad, rule),
-    }, len(counted)
+def outcomes(parts):
+    """How many outcomes the parts of a row count."""
+    return sum(part.count for part in parts.values())
 
 
 class Pile:
@@ -86,27 +38,30 @@ class Pile:
 
     def __init__(self):
         self.excluded = dict.fromkeys(EXCLUDED, 0)
-        # By component, then source.
-        self.told = defaultdict(lambda: defaultdict(Told))
+        # By component, then source, then block.
+        self.told = defaultdict(lambda: defaultdict(lambda: defaultdict(Block)))
         self.voices = defaultdict(set)
 
     def take(self, row, standing, source, is_outage):
         """Takes in a row."""
         key, parts = row
         if standing != "counts":
-            self.excluded[standing] += sum(map(sum, parts.values()))
+            self.excluded[standing] += outcomes(parts)
             return
         self.voices[source].update(key.sources)
-        for component, (good, bad, disputed) in parts.items():
+        for component, part in parts.items():
+            block = self.told[component][source][key.block]
+            block.good += part.good
+            block.disputed += part.disputed
+            block.sessions += part.sessions
             if is_outage:
-                self.excluded["outage"] += bad
-                bad = 0
-            self.told[component][source].add(key.block, good, bad, disputed)
+                block.outage += part.bad
+            else:
+                block.bad += part.bad
 
-    def heard(self, least):
-        """The reporters of the sources that told enough of some component."""
-        enough = {source for told in self.told.values() for source, one in told.items() if one.count >= least}
-        return set().union(*(self.voices[source] for source in enough))
+    def heard(self, counted):
+        """The reporters of sources."""
+        return set().union(*(self.voices[source] for source in counted))
 
 
 class Shown:
@@ -116,17 +71,17 @@ class Shown:
         self.counts = {False: defaultdict(lambda: defaultdict(int)), True: defaultdict(lambda: defaultdict(int))}
         self.own, self.tenures, self.urls = 0, 0, set()
 
-    def add(self, key, row):
-        """Takes in a row."""
+    def add(self, key, row, parts):
+        """Takes in a row, and what it tells of components."""
         self.tenures += row.tenures
         if key.url is not None:
             self.urls.add(key.url)
         if not key.sources:
-            self.own += sum(map(pooled.known, row.counts.values()))
+            self.own += outcomes(parts)
             return
-        for kind, outcomes in row.counts.items():
+        for kind, counts in row.counts.items():
             mine = self.counts[key.collected][kind]
-            for outcome, count in outcomes.items():
+            for outcome, count in counts.items():
                 mine[outcome] += count
 
     def written(self, who):
@@ -143,34 +98,33 @@ class Verdict:
 
     def __init__(self, judge, who, workload, pile, is_signed):
         rule = judge.rule
-        least = rule["source_obligations_min"]
-        self.pile, self.components, self.evidence = pile, [], 0
+        self.components, self.evidence = [], 0
         self.score = self.upper = None
         self.reason = judge.too_new(who)
-        parts, fewest = [], None
+        parts, fewest, excused, counted = [], [], 0, set()
         for place, component in judge.components[workload]:
-            told = pile.told.get(place, {})
-            proof, sources = prove(told, rule) or ({}, 0)
+            vote = Vote(pile.told.get(place, {}), judge.clusters, rule)
+            proof = vote.proof()
             if proof:
                 parts.append((proof["lower"], proof["upper"], component["weight"]))
                 self.evidence += proof["evidence"]
-                fewest = sources if fewest is None else min(fewest, sources)
+                fewest.append(vote.clusters)
             elif self.reason is None:
-                self.reason = f"{component['name']}: {_lack(told, least)}"
-            told_by = [
-                {"bad": one.bad, "counts": one.count >= least, "disputed": one.disputed, "good": one.good, "source": source}
-                for source, one in sorted(told.items())
-            ]
-            self.components.append(proof | {"name": component["name"], "sources": told_by, "weight": component["weight"]})
+                self.reason = f"{component['name']}: {_lack(vote, rule['source_obligations_min'])}"
+            excused += sum(one.excused for one in vote.sources.values())
+            counted |= set(vote.counted)
+            told_by = {"name": component["name"], "sources": vote.written(), "weight": component["weight"]}
+            self.components.append(proof | told_by)
         if not self.components and self.reason is None:
             self.reason = "this kind of work is not scored"
         self.grade = GRADES[-1]
         if self.reason is None:
             self.score = compose([(lower, weight) for lower, _, weight in parts])
             self.upper = compose([(upper, weight) for _, upper, weight in parts])
-            is_a, is_b = fewest >= rule["grade_a_sources_min"], fewest >= rule["grade_b_sources_min"]
+            is_a, is_b = min(fewest) >= rule["grade_a_sources_min"], min(fewest) >= rule["grade_b_sources_min"]
             self.grade = "D" if not is_signed else "A" if is_a else "B" if is_b else "C"
-        self.sources = pile.heard(least)
+        self.excluded = pile.excluded | {"outage": excused}
+        self.sources = pile.heard(counted)
 
     def written(self):
         """The members that a result and a workload's part of one have in common."""
@@ -180,11 +134,11 @@ class Verdict:
         }  # fmt: skip
 
 
-def _lack(told, least):
-    most = max((one.count for one in told.values()), default=0)
-    if most < least:
-        return f"no source with {least} obligations, the most is {most}"
-    return "failures come in bursts that leave no evidence"
+def _lack(vote, least):
+    if vote.counted:
+        return "too much of it at once, which leaves no evidence"
+    most = max((one.count for one in vote.sources.values()), default=0)
+    return f"no source with {least} obligations, the most is {most}"
 
 
 class Judge:
@@ -199,15 +153,12 @@ class Judge:
         self.sources = self._sources()
 
     def _sources(self):
-        first, others = {}, defaultdict(set)
-        for reporter, known in self.register.first.items():
-            name = self.clusters.name(reporter)
-            first[name] = min(known, first.get(name, known))
-            others[name] |= {self.clusters.name(operator) for operator in self.register.told_of[reporter]} - {name}
+        """The reporters who are known for long enough, and for dealing with enough others."""
+        party = self.clusters.party
         return {
-            name for name, known in first.items()
+            reporter for reporter, known in self.register.first.items()
             if self.window.end - known >= self.rule["source_age_min_ms"]
-            and len(others[name]) >= self.rule["counterparties_min"]
+            and len({*map(party, self.register.told_of[reporter])} - {party(reporter)}) >= self.rule["counterparties_min"]
         }  # fmt: skip
 
     def too_new(self, who):
@@ -217,13 +168,14 @@ class Judge:
         return f"known for {known // HOUR_MS} h, {least // HOUR_MS} h needed" if known < least else None
 
     def _parts(self, key, row):
-        """The good, bad and disputed ones of a row, by component."""
+        """What a row tells, by component."""
         parts = {}
         for place, component in self.components[key.work[0]]:
             counts = [row.counts[kind] for kind in component["obligations"] if kind in row.counts]
-            part = [sum(one[outcome, None] for one in counts) for outcome in ("good", "bad", "disputed")]
-            if any(part):
-                parts[place] = part
+            told = [sum(one[outcome, None] for one in counts) for outcome in ("good", "bad", "disputed")]
+            if any(told):
+                # Each session owes each obligation once.
+                parts[place] = Part(*told, max(map(pooled.known, counts)))
         return parts
 
     def _standing(self, key):
@@ -231,37 +183,37 @@ class Judge:
         if key.operator is not None and any(self.clusters.are_linked(source, key.operator) for source in key.sources):
             return "linked", None
         testers = [source for source in key.sources if source in self.testers]
-        source = self.clusters.name((testers or key.sources)[0])
+        source = (testers or key.sources)[0]
         counts = testers or key.collected or source in self.sources
         return ("counts", source) if counts else ("young", None)
 
     def _outages(self, judged):
+        """The outages: in which scene which party failed."""
         rule = self.rule["outage"]
+        # How many are bad, and how many there are.
         scenes = defaultdict(lambda: defaultdict(lambda: [0, 0]))
         for (key, parts), standing, source in judged:
             if standing == "counts" and key.operator is not None:
-                fate = scenes[key.block, key.region, source][self.clusters.name(key.operator)]
-                fate[0] += sum(bad for _, bad, _ in parts.values())
-                fate[1] += sum(map(sum, parts.values()))
-
-        def is_down(fate):
-            return fate[1] >= rule["obligations_min"] and fate[0] * MILLION >= fate[1] * rule["bad_share_ppm"]
-
-        return {scene for scene, fates in scenes.items() if sum(map(is_down, fates.values())) >= rule["operators_min"]}
+                fate = scenes[key.block, key.region, source][self.clusters.party(key.operator)]
+                fate[0] += sum(part.bad for part in parts.values())
+                fate[1] += outcomes(parts)
+        outages = set()
+        for scene, fates in scenes.items():
+            failed = {party: all_of for party, (bad, all_of) in fates.items() if bad * MILLION >= all_of * rule["bad_share_ppm"]}
+            if sum(all_of >= rule["obligations_min"] for all_of in failed.values()) >= rule["operators_min"]:
+                outages |= {(scene, party) for party in failed}
+        return outages
 
     def _piles(self, rows):
         """The evidence, by operator, signer and each kind of work as well as each workload; signed and not."""
-        judged = []
-        for key, row in rows:
-            parts = self._parts(key, row)
-            if key.sources and parts:
-                judged.append(((key, parts), *self._standing(key)))
+        judged = [((key, parts), *self._standing(key)) for key, _, parts in rows if key.sources and parts]
         outages = self._outages(judged)
         piles = defaultdict(lambda: {False: Pile(), True: Pile()})
         for row, standing, source in judged:
             key = row[0]
+            is_known = key.operator is not None
+            is_outage = is_known and ((key.block, key.region, source), self.clusters.party(key.operator)) in outages
             for work in (key.work, key.work[0]):
-                is_outage = (key.block, key.region, source) in outages
                 piles[key.operator, key.signer, work][key.collected].take(row, standing, source, is_outage)
         return piles
 
@@ -275,11 +227,11 @@ class Judge:
 
     def results(self, rows):
         """Every result, in order."""
-        rows = [(key, row) for key, row in rows if row.is_counted()]
+        rows = [(key, row, self._parts(key, row)) for key, row in rows if row.is_counted()]
         shown = defaultdict(Shown)
-        for key, row in rows:
+        for key, row, parts in rows:
             for work in (None, key.work):
-                shown[key.operator, key.signer, work].add(key, row)
+                shown[key.operator, key.signer, work].add(key, row, parts)
         piles = self._piles(rows)
         made = []
         for operator, signer, work in sorted(shown, key=pooled.order):
@@ -294,7 +246,7 @@ class Judge:
             else:
                 verdict = self._better(who, work[0], piles[operator, signer, work])
                 result = verdict.written() | {
-                    "class": pooled.named(work), "excluded": verdict.pile.excluded, "sources": sorted(verdict.sources),
+                    "class": pooled.named(work), "excluded": verdict.excluded, "sources": sorted(verdict.sources),
                 }  # fmt: skip
                 result["components"] = result["components"] or None
             excluded = result["excluded"] | {"own": mine.own}
@@ -305,11 +257,11 @@ class Judge:
 
 def _over_all(verdicts):
     """Over all work, the mean of the workloads that have a score, by their evidence."""
-    excluded = {why: sum(one.pile.excluded[why] for one in verdicts.values()) for why in EXCLUDED}
+    excluded = {why: sum(one.excluded[why] for one in verdicts.values()) for why in EXCLUDED}
     scored = [one for one in verdicts.values() if one.score is not None]
     evidence = sum(one.evidence for one in scored)
-    reasons = [one.reason for one in verdicts.values()]
-    reason = reasons[0] if len(reasons) == 1 else "no kind of work with a score"
+    reasons = {one.reason for one in verdicts.values()}
+    reason = reasons.pop() if len(reasons) == 1 else "no kind of work with a score"
     return {
         "excluded": excluded,
         "grade": max((one.grade for one in scored), key=GRADES.index, default=GRADES[-1]),
@@ -355,6 +307,6 @@ def made_of(counted, folder):
         register.add(start, tally)
     clusters = Clusters(register, folder.trust, rule)
     judge = Judge(register, clusters, rule, folder.trust, folder.window)
-    made = {"results": judge.results(counted.rows)}
+    made = {"results": judge.results(counted.rows.items())}
     told = {"agreements": agreements(counted.pairs, clusters, rule), "clusters": clusters.shown}
     return made | {name: value for name, value in told.items() if value}

@@ -5,7 +5,7 @@ from collections import defaultdict
 from . import canonical
 from .admission import Authority
 from .obligations import Coverage, Owing, tokens_per_second_milli
-from .objectives import class_of
+from .objectives import class_of, hardware_of, warmth_of
 from .pairs import compared
 from .probes import Probes
 from .register import host_of
@@ -97,8 +97,8 @@ class Settled:
             signer = tenure.names.get("signer") if operator is None else None
             sources = tuple(sorted(speakers - {operator}))
             about = (
-                operator, signer, tenure.names.get("url"), work, sources, origin, episode.says("region"),
-                story.role == "collector",
+                operator, signer, tenure.names.get("url"), episode.node_of(operator), work, sources, origin,
+                episode.says("region"), story.role == "collector", *self._apart(episode, work, tie),
             )  # fmt: skip
             judged_by = class_of(story.work, work, tie, self.observe)
             owing = Owing(tenure, episode, self.hour, self.observe, judged_by, self.coverage, operator)
@@ -111,6 +111,13 @@ class Settled:
                 self._row(about, tenure.told).tenures += 1
                 is_disputed = any(outcome == "disputed" for _, _, (outcome, _) in owed)
                 self._compare(episode, tenure, operator, is_disputed)
+
+    def _apart(self, episode, work, tie):
+        """What the policy asks to keep rows apart by: the gateway that an unsigned feed named, hardware and warmth."""
+        named = [said.event["gateway"] for said in episode.words() if "gateway" in said.event]
+        is_named = named and episode.story.role == "collector"
+        told = {"gateway": named[0] if is_named else None, "hardware": hardware_of(work, tie), "warm": warmth_of(work, tie)}
+        return [value if name in self.observe.get("apart", ()) else None for name, value in told.items()]
 
     def _compare(self, episode, tenure, operator, is_disputed):
         if "compare" in self.observe:

@@ -19,6 +19,13 @@ def hardware_of(work, tie):
     return None
 
 
+def warmth_of(work, tie):
+    """Whether the tie that told who had the work offered its model warm."""
+    model = work[2]
+    offers = tie.body["offers"] if tie and model is not None else ()
+    return next((offer["warm"] for offer in offers if offer.get("model") == model and "warm" in offer), None)
+
+
 def class_of(row, work, tie, observe):
     """The class's row with the objectives of the work; the row itself where none fits."""
     workload, pipeline, model = work

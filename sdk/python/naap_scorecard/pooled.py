@@ -112,7 +112,7 @@ def present(members):
 def made_of(counted, folder):
     """What a scorecard says by this method: every result, in order."""
     gathered = defaultdict(Gathered)
-    for key, row in counted.rows:
+    for key, row in counted.rows.items():
         if row.is_counted():
             for work in (None, key.work):
                 gathered[key.operator, key.signer, work].add(key, row)

@@ -35,7 +35,8 @@ class Register:
                 self._hear(source, start)
                 if key.operator is not None:
                     self.told_of[source].add(key.operator)
-            if key.operator is None:
+            # What nobody but the operator told of begins nothing.
+            if key.operator is None or not key.sources:
                 continue
             self.operators[key.operator] = min(start, self.operators.get(key.operator, start))
             if key.url is not None:

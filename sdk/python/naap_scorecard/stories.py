@@ -80,6 +80,11 @@ class Episode:
         """The first claim of its teller, or anybody's where it did not speak."""
         return (self.words() or self.claims)[0]
 
+    def node_of(self, operator):
+        """The node that spoke for the operator, if of the other side it spoke first."""
+        first = next(filter(is_other_side, self.claims), None)
+        return first.event["node"] if first and first.reporter == operator else None
+
     def says(self, member):
         """What the work is, by the first claim that has it."""
         return said_of(self.claims, self.story.tells, member)

@@ -12,17 +12,23 @@ PAIR = ("both", "disputed", "unmirrored")
 
 
 class Key(NamedTuple):
-    """What a row is about, as far as a result can tell rows apart."""
+    """What a row is about."""
 
     operator: str | None
     signer: str | None
     url: str | None
+    # The node that spoke for the operator.
+    node: str | None
     # Workload, pipeline, model.
     work: tuple
     sources: tuple
     origin: str
     region: str | None
     collected: bool
+    # What a policy may keep rows apart by.
+    gateway: str | None
+    hardware: str | None
+    warm: bool | None
     block: int
 
 
@@ -33,6 +39,14 @@ class Row:
         # By kind of obligation, then by outcome and excuse.
         self.counts = defaultdict(lambda: defaultdict(int))
         self.tenures = 0
+
+    def add(self, other):
+        """Takes in another row about the same."""
+        self.tenures = plus(self.tenures, other.tenures)
+        for kind, counts in other.counts.items():
+            mine = self.counts[kind]
+            for outcome, count in counts.items():
+                mine[outcome] = plus(mine[outcome], count)
 
     def is_counted(self):
         """Whether it counts anything that a result is made of."""
@@ -80,9 +94,9 @@ def read(value):
         subject, work = key["subject"], key["class"]
         sources = tuple(key["reporters"])
         named = Key(
-            subject.get("operator"), subject.get("signer"), subject.get("url"),
+            subject.get("operator"), subject.get("signer"), subject.get("url"), subject.get("node"),
             (work["workload"], work.get("pipeline"), work.get("model")), sources, key["origin"], key.get("region"),
-            key["collected"], key["block"],
+            key["collected"], key.get("gateway"), key.get("hardware"), key.get("warm"), key["block"],
         )  # fmt: skip
         addresses = [address for address in (named.operator, named.signer, *sources) if address is not None]
         if not all(map(forms.ADDRESS, addresses)) or work["workload"] not in forms.WORKLOADS:

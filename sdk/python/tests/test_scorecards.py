@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from naap_scorecard import bounds, canonical, check, forms  # noqa: E402
+from naap_scorecard import bounds, canonical, check, forms, votes  # noqa: E402
 
 EXPORTS = sorted(path for path in pathlib.Path(os.environ["NAAP_EXPORTS"]).iterdir() if path.is_dir())
 CASES = pathlib.Path(__file__).resolve().parents[3] / "cases"
@@ -131,6 +131,41 @@ class Bounds(unittest.TestCase):
         self.assertEqual(bounds.compose([(0, 1), (1_000_000, 15)]), 0)
         self.assertEqual(bounds.compose([(1_000_000, 16)]), 1_000_000)
         self.assertEqual(bounds.compose([(49_999, 8), (49_999, 5), (49_999, 3)]), 49_999)
+
+
+class Votes(unittest.TestCase):
+    RULE = Bounds.RULE | {
+        "cap_times": 2, "correlation_ppm": 100_000, "factor_ppm": 300_000, "outage": {"excused_share_max_ppm": 10_000},
+        "source_obligations_min": 20,
+    }  # fmt: skip
+
+    class Alone:
+        """Clusters of one each."""
+
+        @staticmethod
+        def name(address):
+            return address
+
+    @staticmethod
+    def told(*blocks):
+        """Blocks of a source."""
+        made = {place: votes.Block() for place, _ in enumerate(blocks)}
+        for place, members in enumerate(blocks):
+            vars(made[place]).update(members)
+        return made
+
+    def test_the_example_of_the_document_comes_out(self):
+        met, missed = {"good": 11, "sessions": 11}, {"good": 10, "bad": 1, "sessions": 11}
+        told = {"0xa": self.told(met, met, met, met), "0xb": self.told(met, met, met, missed)}
+        known = {"decides": "0xb", "effect_ppm": 2_000_000, "evidence": 13, "failures": 1, "lower": 683_660, "rate": 977_272}
+        self.assertLessEqual(known.items(), votes.Vote(told, self.Alone, self.RULE).proof().items())
+
+    def test_the_oldest_of_an_outage_is_left_out(self):
+        outage = {"good": 49, "outage": 1, "sessions": 50}
+        source = votes.Source(self.told(outage, outage, {"good": 99, "sessions": 99}), self.RULE)
+        self.assertEqual((source.excused, source.good, source.bad), (1, 197, 1))
+        # 49, 50 and 99 sessions weigh 49 / 5.8, 50 / 5.9 and 99 / 10.8 observations; one of 50 failed.
+        self.assertEqual((source.weight, source.failed), (8_448_275 + 8_474_576 + 9_166_666, 169_492))
 
 
 class Forms(unittest.TestCase):
