@@ -81,9 +81,9 @@ class Episode:
         return (self.words() or self.claims)[0]
 
     def node_of(self, operator):
-        """The node that spoke for the operator, if of the other side it spoke first."""
-        first = next(filter(is_other_side, self.claims), None)
-        return first.event["node"] if first and first.reporter == operator else None
+        """The node of the first word that the operator itself said."""
+        own = (it for it in self.claims if is_other_side(it) and it.reporter == operator)
+        return next((it.event["node"] for it in own), None)
 
     def says(self, member):
         """What the work is, by the first claim that has it."""

@@ -2,7 +2,7 @@
 //!
 //! The gateway's side says what it asked for; whoever is judged never chooses what it is judged beside.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use events::body::{Body, Orchestrator};
 use events::event::{Origin, Role, Workload};
@@ -26,8 +26,8 @@ pub struct About {
     pub collected: bool,
     /// The gateway that an unsigned feed named.
     pub gateway: Option<GatewayName>,
-    /// The node that spoke for the orchestrator's side.
-    node: Option<(Address, NodeId)>,
+    /// The node that first spoke for each of the orchestrator's side.
+    nodes: BTreeMap<Address, NodeId>,
     /// Whether it was wanted or a test.
     pub origin: Origin,
     /// Where it was asked for.
@@ -49,8 +49,10 @@ impl About {
         let claims = &episode.claims;
         let requested =
             episode.told().find(|claim| matches!(claim.event.body, Body::JobRequested(_)));
-        let spoke =
-            episode.answered().next().map(|claim| (claim.event.reporter, claim.event.node.clone()));
+        let mut nodes = BTreeMap::new();
+        for claim in episode.answered() {
+            nodes.entry(claim.event.reporter).or_insert_with(|| claim.event.node.clone());
+        }
         let testers = episode.claims.iter().map(Side::of).filter(|side| side.role == Role::Tester);
         let testers: BTreeSet<Address> = testers.map(|side| side.reporter).collect();
         let teller = episode.teller;
@@ -71,7 +73,7 @@ impl About {
             class,
             collected: teller.is_some_and(|teller| teller.role == Role::Collector),
             gateway: episode.told().find_map(|claim| claim.event.gateway.clone()),
-            node: spoke,
+            nodes,
             origin,
             region: known(claims, teller, |event| event.region.as_ref()).cloned(),
             requested_ms: requested.map(|claim| claim.counted_ms),
@@ -86,9 +88,8 @@ impl About {
 
     /// Whose row a tenure of `operator` is counted in.
     pub fn subject(&self, operator: Option<Address>, seen: &Orchestrator) -> Subject {
-        let own_node = self.node.as_ref().filter(|(speaker, _)| Some(*speaker) == operator);
         Subject {
-            node: own_node.map(|(_, node)| node.clone()),
+            node: operator.and_then(|operator| self.nodes.get(&operator)).cloned(),
             operator,
             signer: if operator.is_none() { seen.signer } else { None },
             url: seen.url.clone(),
