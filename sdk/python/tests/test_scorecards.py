@@ -135,7 +135,7 @@ class Bounds(unittest.TestCase):
 
 class Votes(unittest.TestCase):
     RULE = Bounds.RULE | {
-        "cap_times": 2, "correlation_ppm": 100_000, "factor_ppm": 300_000, "outage": {"excused_share_max_ppm": 10_000},
+        "cap_times": 1, "correlation_ppm": 100_000, "factor_ppm": 375_000, "outage": {"excused_share_max_ppm": 10_000},
         "source_obligations_min": 20,
     }  # fmt: skip
 
@@ -157,7 +157,7 @@ class Votes(unittest.TestCase):
     def test_the_example_of_the_document_comes_out(self):
         met, missed = {"good": 11, "sessions": 11}, {"good": 10, "bad": 1, "sessions": 11}
         told = {"0xa": self.told(met, met, met, met), "0xb": self.told(met, met, met, missed)}
-        known = {"decides": "0xb", "effect_ppm": 2_000_000, "evidence": 13, "failures": 1, "lower": 683_660, "rate": 977_272}
+        known = {"decides": "0xb", "effect_ppm": 2_000_000, "evidence": 16, "failures": 1, "lower": 736_042, "rate": 977_272}
         self.assertLessEqual(known.items(), votes.Vote(told, self.Alone, self.RULE).proof().items())
 
     def test_the_oldest_of_an_outage_is_left_out(self):

@@ -109,7 +109,7 @@ fn sparing() -> Policy {
         ("source_age_min_ms", 0),
         ("counterparties_min", 1),
         ("record_min_ms", 1),
-        ("cap_times", 1),
+        ("cap_times", 3),
         ("factor_ppm", 60_000),
         ("exact_failures_max", 0),
     ];

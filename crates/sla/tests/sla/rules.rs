@@ -62,7 +62,7 @@ fn a_wrong_policy_says_where_and_why() {
         ),
         ("obligations = [\"output\"]", "obligations = [\"quality\"]", component, 6, "not owed"),
         ("obligations = [\"output\"]", "obligations = []", component, 6, "no obligation"),
-        ("factor_ppm = 300000", "factor_ppm = 1000001", "factor_ppm", 0, "1000001"),
+        ("factor_ppm = 375000", "factor_ppm = 1000001", "factor_ppm", 0, "1000001"),
         ("tail_ppm = 50000", "tail_ppm = 0", "tail_ppm", 0, "outside 1"),
         ("correlation_ppm = 100000", "correlation_ppm = 1000001", "correlation_ppm", 0, "1000001"),
         (
@@ -96,7 +96,7 @@ fn what_is_no_policy_at_all_says_the_line_too() {
     let unreadable = [
         ("\"start\", ", "\"begin\", ", "begin"),
         ("grace_ms = 60000", "grace_ms = -1", "grace_ms"),
-        ("cap_times = 2", "cap_times = 2\ncap_more = 3", "cap_more"),
+        ("cap_times = 1", "cap_times = 1\ncap_more = 3", "cap_more"),
         ("method = \"evidence\"", "method = \"magic\"", "magic"),
         ("z_nano = 1644853627", "", "z_nano"),
     ];

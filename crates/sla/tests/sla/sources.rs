@@ -167,8 +167,8 @@ fn an_outage_is_left_out_up_to_a_share() {
 
 #[test]
 fn one_who_ties_itself_to_another_takes_no_vote_from_third_ones() {
-    let good = vec![Block { good: 10, sessions: 10, ..Block::default() }; 20];
-    let bad = vec![Block { bad: 10, sessions: 10, ..Block::default() }; 200];
+    let good = vec![Block { good: 10, sessions: 10, ..Block::default() }; 70];
+    let bad = vec![Block { bad: 10, sessions: 10, ..Block::default() }; 500];
     let alone = lower(&vec![(0, good.clone()), (1, good.clone())], &rule()).unwrap();
     // One that shares the vote of a party, and one that shares that of both.
     for parties in [[0, 1, 0], [0, 0, 0]] {
