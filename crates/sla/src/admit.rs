@@ -49,12 +49,14 @@ impl<'a> Admitted<'a> {
     /// What the event-set root commits to for this event (rule `set-1`).
     pub fn leaf(&self) -> [u8; 88] {
         let mut leaf = [0; 88];
-        let parts = self.hash.0.into_iter().chain(self.position.key.0);
-        let numbers = [self.position.epoch, self.position.seq, self.sealed_ms.0]
-            .into_iter()
-            .flat_map(u64::to_be_bytes);
-        for (to, from) in leaf.iter_mut().zip(parts.chain(numbers)) {
-            *to = from;
+        let numbers = [self.position.epoch, self.position.seq, self.sealed_ms.0];
+        let [epoch, seq, sealed_ms] = numbers.map(u64::to_be_bytes);
+        let parts: [&[u8]; 5] = [&self.hash.0, &self.position.key.0, &epoch, &seq, &sealed_ms];
+        let mut room = leaf.as_mut_slice();
+        for part in parts {
+            let (to, rest) = room.split_at_mut(part.len());
+            to.copy_from_slice(part);
+            room = rest;
         }
         leaf
     }
@@ -114,23 +116,26 @@ pub fn admit<'a>(
             admission.positions.push(batch.position());
         }
     }
-    let mut named: Vec<(u128, Admitted<'a>)> =
-        heard.into_iter().map(|claim| (prefix(claim.event.id.as_str()), claim)).collect();
+    // References are put in order, not claims: those are too large to be moved about.
+    let mut named: Vec<(u128, &Admitted<'a>)> =
+        heard.iter().map(|claim| (prefix(claim.event.id.as_str()), claim)).collect();
     named.sort_unstable_by(|(prefix, one), (other_prefix, other)| {
         let rank =
             |claim: &Admitted<'_>| (claim.sealed_ms, claim.hash, claim.position, claim.index);
         let by_name = prefix.cmp(other_prefix).then_with(|| name(one).cmp(&name(other)));
         by_name.then_with(|| rank(one).cmp(&rank(other)))
     });
-    named.dedup_by(|(_, again), (_, first)| {
-        let is_again = name(again) == name(first);
-        if is_again {
-            let place = (again.position.key, Defect::EventDuplicate);
+    admission.admitted.reserve_exact(named.len());
+    for again in named.chunk_by(|(prefix, one), (next_prefix, next)| {
+        prefix == next_prefix && name(one) == name(next)
+    }) {
+        let mut claims = again.iter().map(|(_, claim)| **claim);
+        admission.admitted.extend(claims.next());
+        for claim in claims {
+            let place = (claim.position.key, Defect::EventDuplicate);
             *admission.refused.entry(place).or_default() += 1;
         }
-        is_again
-    });
-    admission.admitted = named.into_iter().map(|(_, claim)| claim).collect();
+    }
     admission
 }
 

@@ -59,6 +59,30 @@ pub struct EventSet {
     pub rule: String,
 }
 
+impl EventSet {
+    /// The set of these events, whatever their order and however often each comes.
+    fn of<'c, 'a: 'c>(claims: impl Iterator<Item = &'c Admitted<'a>>) -> Self {
+        // Leaves are far larger than the first bytes of their hashes, which tell nearly all of them apart.
+        let first = |claim: &'c Admitted<'a>| {
+            let bytes = claim.hash.0.first_chunk().copied().unwrap_or_default();
+            (u64::from_be_bytes(bytes), claim)
+        };
+        let mut claims: Vec<(u64, &Admitted<'a>)> = claims.map(first).collect();
+        claims.sort_unstable_by(|(first, one), (other_first, other)| {
+            first.cmp(other_first).then_with(|| one.leaf().cmp(&other.leaf()))
+        });
+        claims.dedup_by(|(first, one), (other_first, other)| {
+            first == other_first && one.leaf() == other.leaf()
+        });
+        let leaves = claims.iter().map(|(_, claim)| merkle::leaf(&claim.leaf()));
+        Self {
+            count: u64::try_from(claims.len()).unwrap_or(u64::MAX),
+            root: merkle::root_of_hashes(leaves),
+            rule: "set-1".to_owned(),
+        }
+    }
+}
+
 /// What an hour came to.
 #[derive(Debug, Clone)]
 pub struct Settled {
@@ -119,9 +143,7 @@ pub fn settle(
     let claims = admission.admitted.iter().copied();
     let read = read_jobs(hour, hour.end(), claims, &mappings, &probes, &coverage, observe);
     let said = admission.admitted.iter().chain(&read.ties).chain(&read.probes);
-    let mut leaves: Vec<[u8; 88]> = said.clone().map(Admitted::leaf).collect();
-    leaves.sort_unstable();
-    leaves.dedup();
+    let event_set = EventSet::of(said.clone());
     let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
     used.extend(&admission.positions);
     used.extend(&read.weighed);
@@ -141,11 +163,7 @@ pub fn settle(
     let mut tally = read.tally;
     tally.links = links(hour, &admission.admitted);
     Settled {
-        event_set: EventSet {
-            count: u64::try_from(leaves.len()).unwrap_or(u64::MAX),
-            root: merkle::root(leaves.iter().map(<[u8; 88]>::as_slice)),
-            rule: "set-1".to_owned(),
-        },
+        event_set,
         standing: authority.standing(&words),
         jobs: read.jobs,
         open: read.open,
@@ -199,18 +217,23 @@ pub fn read_jobs<'a>(
     coverage: &Coverage,
     observe: &Observe,
 ) -> Read<'a> {
-    let about_jobs = claims.into_iter().filter_map(|claim| Some((claim.event.job_id?, claim)));
-    let mut claims: Vec<(JobId, Admitted<'a>)> = about_jobs.collect();
-    claims.sort_unstable_by(|(job, one), (other_job, other)| {
-        job.cmp(other_job).then_with(|| one.order().cmp(&other.order()))
+    let claims: Vec<(JobId, Admitted<'a>)> =
+        claims.into_iter().filter_map(|claim| Some((claim.event.job_id?, claim))).collect();
+    // References are put in order, not claims: those are too large to be moved about.
+    let mut order: Vec<(u128, UnixMillis, &Admitted<'a>)> =
+        claims.iter().map(|(job_id, claim)| (number(*job_id), claim.counted_ms, claim)).collect();
+    order.sort_unstable_by(|(job, at_ms, one), (other_job, other_at_ms, other)| {
+        let by_moment = (job, at_ms).cmp(&(other_job, other_at_ms));
+        by_moment.then_with(|| one.order().cmp(&other.order()))
     });
     let mut reading = Reading::new(hour, horizon, observe, mappings, probes);
     let mut open = OpenJobs::new();
-    for claims in claims.chunk_by(|(one, _), (next, _)| one == next) {
-        let Some((job_id, _)) = claims.first() else { continue };
-        let claims = claims.iter().map(|(_, claim)| *claim).collect();
-        if let Some(since) = read_job(&mut reading, *job_id, claims, coverage) {
-            open.insert(*job_id, since);
+    for claims in order.chunk_by(|(one, ..), (next, ..)| one == next) {
+        let Some((job, ..)) = claims.first() else { continue };
+        let job_id = JobId(job.to_be_bytes());
+        let claims = claims.iter().map(|(_, _, claim)| **claim).collect();
+        if let Some(since) = read_job(&mut reading, job_id, claims, coverage) {
+            open.insert(job_id, since);
         }
     }
     Read {
@@ -221,6 +244,11 @@ pub fn read_jobs<'a>(
         ties: reading.ties,
         weighed: mappings.positions(&reading.weighed),
     }
+}
+
+/// A job's id as a number: numbers stand in the order of the ids, and are compared at once.
+fn number(job_id: JobId) -> u128 {
+    u128::from_be_bytes(job_id.0)
 }
 
 fn is_carried(open: &OpenJobs, hour: Hour, counted_ms: UnixMillis, job_id: Option<JobId>) -> bool {

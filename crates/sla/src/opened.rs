@@ -49,7 +49,7 @@ pub struct Opened {
 impl Opened {
     /// Reads the events of a batch that was verified.
     pub fn of(batch: &Batch) -> Self {
-        Self::some_of(batch, |_| true)
+        Self::some_of(batch, usize::from(batch.header.count), |_| true)
     }
 
     /// Reads only the events of the kinds asked for, found by their bytes: a part stands for the whole wherever only
@@ -63,10 +63,11 @@ impl Opened {
             let mut members = KIND.find_iter(bytes);
             members.any(|at| bytes.get(at + KIND.needle().len()..).is_some_and(names_one))
         };
-        Self::some_of(batch, is_one)
+        Self::some_of(batch, 0, is_one)
     }
 
-    fn some_of(batch: &Batch, mut wanted: impl FnMut(&[u8]) -> bool) -> Self {
+    /// Reads the events that are `wanted`, into room for `about` as many.
+    fn some_of(batch: &Batch, about: usize, mut wanted: impl FnMut(&[u8]) -> bool) -> Self {
         let sealed_ms = batch.header.sealed_ms;
         let numbered = (0u16..).zip(batch.payload.events());
         let read = |(index, bytes): (u16, &[u8])| {
@@ -75,7 +76,8 @@ impl Opened {
                 event.as_ref().map_or(sealed_ms, |event| counted_ms(event.at_ms, sealed_ms));
             OpenedEvent { counted_ms, event, hash: merkle::leaf(bytes), index }
         };
-        let events = numbered.filter(|(_, bytes)| wanted(bytes)).map(read).collect();
+        let mut events = Vec::with_capacity(about);
+        events.extend(numbered.filter(|(_, bytes)| wanted(bytes)).map(read));
         Self { events, hash: batch.header.hash(), header: batch.header.clone() }
     }
 
