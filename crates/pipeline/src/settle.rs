@@ -5,6 +5,7 @@
 
 pub mod board;
 mod due;
+mod follow;
 mod live;
 pub mod note;
 mod proof;
@@ -16,7 +17,7 @@ pub mod standing;
 mod traces;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -24,27 +25,23 @@ use std::time::Duration;
 use events::event::Network;
 use events::identity::{Digest, PublisherKey};
 use events::unit::UnixMillis;
-use ledger::{Entry, Ledger};
+use ledger::Ledger;
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::trust::TrustFile;
 use sla::window::{Hour, Window};
 use warehouse::Warehouse;
-use warehouse::record::{RefusalCount, Touch, TouchedHour};
+use warehouse::record::{RefusalCount, TouchedHour};
 
 use crate::intake::{KnownKeys, Refusals};
 use crate::{Clock, Error};
 use board::Board;
 use live::Live;
-use note::{Care, Face, Noted, note, spread};
-use proof::{is_fork, standing_at, take_last_good};
+use note::Face;
 use standing::Registers;
 
 /// The name of the settler's cursor in the warehouse: the next ledger record to note.
 const CURSOR: &str = "settle";
-
-/// How many records are noted in one step.
-const STEP_RECORDS: usize = 1024;
 
 /// Further behind than this many records the open hour is not shown: catching up comes first.
 const LIVE_LAG_MAX: u64 = 4096;
@@ -224,10 +221,7 @@ impl Settler {
         now: UnixMillis,
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
-        while !self.is_caught_up() {
-            self.follow(now, true)?;
-            progress(self.next, 0);
-        }
+        self.follow_all(now, progress)?;
         let settled = self.settle_at_once(now, progress)?;
         self.roll(now, usize::MAX, progress)?;
         self.record_publishers()?;
@@ -236,77 +230,6 @@ impl Settler {
 
     fn is_caught_up(&self) -> bool {
         self.next >= self.ledger.end().next
-    }
-
-    /// Notes the next records; tells how many.
-    fn follow(&mut self, now: UnixMillis, at_once: bool) -> Result<u64, Error> {
-        let end = self.ledger.end().next;
-        if self.next >= end {
-            return Ok(0);
-        }
-        let entries = self.ledger.read(self.next).take(STEP_RECORDS);
-        let entries: Vec<(u64, Entry)> = entries.collect::<Result<_, _>>()?;
-        let care = Care { opens: end - self.next <= LIVE_LAG_MAX, verifies: self.options.verifies };
-        let threads = if entries.len() < 8 { 1 } else { self.options.threads };
-        let noted = spread(&entries, threads, |(ordinal, entry)| note(*ordinal, entry, care))?;
-        let count = u64::try_from(noted.len()).unwrap_or(u64::MAX);
-        let next = self.next + count;
-        let known: Vec<_> =
-            noted.iter().filter(|noted| self.boards.contains_key(&noted.row.network)).collect();
-        let rows: Vec<_> = known.iter().map(|noted| noted.row.clone()).collect();
-        let touch = |noted: &&Noted| {
-            let is_imported = self.options.importers.contains(&noted.row.position.key);
-            board::touches(noted, self.is_proof(noted), at_once || is_imported)
-        };
-        let touches: HashSet<Touch> = known.iter().flat_map(touch).collect();
-        let touches: Vec<Touch> = touches.into_iter().collect();
-        // What is touched lasts with the cursor: a stop between noting and settling forgets no hour.
-        self.warehouse.record_noted(&rows, &touches, (CURSOR, next))?;
-        for noted in known {
-            self.take(noted, now)?;
-        }
-        self.next = next;
-        Ok(count)
-    }
-
-    fn is_proof(&self, noted: &Noted) -> bool {
-        let board = self.boards.get(&noted.row.network);
-        is_fork(&self.ledger, &noted.row)
-            || board.is_some_and(|board| board.is_last_good(&noted.row.position))
-    }
-
-    fn take(&mut self, noted: &Noted, now: UnixMillis) -> Result<(), Error> {
-        let row = &noted.row;
-        live::remember(&mut self.heard, row, noted.face.as_ref());
-        if is_fork(&self.ledger, row) {
-            self.take_fork(row.position)?;
-        }
-        let Some(board) = self.boards.get_mut(&row.network) else { return Ok(()) };
-        board.take(noted);
-        if noted.records.is_some() || board.is_last_good(&row.position) {
-            take_last_good(board, &self.ledger, row)?;
-        }
-        if noted.records.is_some() {
-            self.known.extend(board.known_keys());
-        }
-        if let Some(opened) = &noted.opened {
-            (self.listener)(&News::Heard(opened));
-            self.live.take(row.network, opened, now);
-        }
-        Ok(())
-    }
-
-    /// Takes a position that was sealed twice into the board of its network.
-    fn take_fork(&mut self, position: events::batch::Position) -> Result<(), Error> {
-        let batches = standing_at(&self.ledger, &position, u64::MAX)?;
-        let networks: Vec<Network> =
-            batches.iter().map(|(_, batch)| batch.header.network).collect();
-        for network in networks {
-            if let Some(board) = self.boards.get_mut(&network) {
-                board.take_fork(position, batches.clone());
-            }
-        }
-        Ok(())
     }
 
     /// Shows what is new of the open hours.

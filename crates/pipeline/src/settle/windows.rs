@@ -133,14 +133,7 @@ impl Asked<'_> {
         at_hand.forget_before(first);
         for some in hours.chunks(HOURS_AT_ONCE) {
             let counts = at_hand.counts(reader, network, some, threads)?;
-            for (pinned, tally) in some.iter().zip(counts) {
-                for making in &mut makings {
-                    if last.0 - pinned.hour.0 < making.window.span.hours() {
-                        making.scoring.add(pinned.hour, &tally);
-                        making.pinned.push(pinned.clone());
-                    }
-                }
-            }
+            add(&mut makings, last, some, &counts, threads);
         }
         let record = |Making { pinned, scoring, .. }: Making<'_>| WindowRecord {
             context: context.clone(),
@@ -150,6 +143,30 @@ impl Asked<'_> {
         };
         Ok(makings.into_iter().map(record).collect())
     }
+}
+
+/// Adds hours to each of the windows that they lie in, the longest on a thread of its own.
+fn add(
+    makings: &mut [Making<'_>],
+    last: Hour,
+    hours: &[PinnedHour],
+    counts: &[Arc<Tally>],
+    threads: usize,
+) {
+    let share = makings.len().div_ceil(threads.max(1)).max(1);
+    let add = |making: &mut Making<'_>| {
+        for (pinned, tally) in hours.iter().zip(counts) {
+            if last.0 - pinned.hour.0 < making.window.span.hours() {
+                making.scoring.add(pinned.hour, tally);
+                making.pinned.push(pinned.clone());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for part in makings.chunks_mut(share) {
+            scope.spawn(move || part.iter_mut().for_each(add));
+        }
+    });
 }
 
 /// Counts without what is only shown, which is most of them and nothing that a score reads.
