@@ -25,8 +25,8 @@ pub use batches::{
     extreme_numbers_are_kept,
 };
 pub use hours::{
-    a_final_scorecard_never_changes, a_job_is_found_by_how_it_stands_last,
-    an_hour_comes_back_whole, mixed_records_are_refused,
+    a_fill_changes_no_answer, a_final_scorecard_never_changes,
+    a_job_is_found_by_how_it_stands_last, an_hour_comes_back_whole, mixed_records_are_refused,
     provisional_facts_give_way_to_settled_ones, revisions_stay, settling_again_changes_nothing,
     whatever_changes_of_a_job_is_kept,
 };
@@ -70,6 +70,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     provisional_facts_give_way_to_settled_ones,
     whatever_changes_of_a_job_is_kept,
     a_job_is_found_by_how_it_stands_last,
+    a_fill_changes_no_answer,
     filters_let_pass_what_they_name,
     pages_neither_lose_nor_repeat,
     writers_do_not_disturb_pages,

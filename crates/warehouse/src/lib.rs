@@ -199,6 +199,18 @@ pub trait Warehouse: Reader {
     /// new revision below the latest, is an error.
     fn record_hour(&self, record: &HourRecord) -> Result<(), Error>;
 
+    /// Says that many hours are recorded now, one after the other. A home that holds no job may let what only finds
+    /// single jobs again wait, at most for [`Self::end_fill`]: whoever asks for them meanwhile waits longer. Who opens
+    /// a home to write whose writer stopped in between finds it as if that had been called.
+    fn begin_fill(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Says that no more hours follow at once.
+    fn end_fill(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Keeps the register of a day, counted from 1970.
     fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Result<Digest, Error>;
 

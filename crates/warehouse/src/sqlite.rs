@@ -63,7 +63,12 @@ impl Sqlite {
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
         let writer = connection::open_writer(path, options)?;
         schema::migrate(&writer, path)?;
-        Ok(Self { readers: Some(Pool::new(path)), writer: Mutex::new(writer) })
+        let home = Self { readers: Some(Pool::new(path)), writer: Mutex::new(writer) };
+        match home.end_fill() {
+            // What was recorded is there and found, only slower, until there is room.
+            Err(Error::Full { .. }) | Ok(()) => Ok(home),
+            Err(error) => Err(error),
+        }
     }
 
     /// A home that is gone when it is dropped. Its reads wait for its writes.
@@ -186,6 +191,14 @@ impl Warehouse for Sqlite {
             let restands = record.restands.as_ref();
             restands.map_or(Ok(()), |restands| standing::restand(transaction, network, restands))
         })
+    }
+
+    fn begin_fill(&self) -> Result<(), Error> {
+        self.write(jobs::FILL, |transaction| jobs::begin_fill(transaction))
+    }
+
+    fn end_fill(&self) -> Result<(), Error> {
+        self.write(jobs::FILL, |transaction| jobs::end_fill(transaction))
     }
 
     fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Result<Digest, Error> {

@@ -49,15 +49,24 @@ impl Settler {
         now: UnixMillis,
         progress: &mut dyn FnMut(u64, usize),
     ) -> Result<u64, Error> {
-        let mut settled = 0;
-        loop {
-            let waiting =
-                self.waiting(now, |touched| touched.at_once || touched.looked_ms.is_none())?;
-            if waiting.is_empty() {
-                return Ok(settled);
-            }
-            settled += self.settle_in_turn(&waiting, now, progress)?;
+        let waiting = |settler: &Self| {
+            settler.waiting(now, |touched| touched.at_once || touched.looked_ms.is_none())
+        };
+        let mut all = 0;
+        let mut some = waiting(self)?;
+        if !some.is_empty() {
+            // Only while hours that nobody knows follow each other no job is looked for by its id.
+            self.warehouse.begin_fill()?;
+            let settled = self.settle_in_turn(&some, now, progress);
+            self.warehouse.end_fill()?;
+            all = settled?;
+            some = waiting(self)?;
         }
+        while !some.is_empty() {
+            all += self.settle_in_turn(&some, now, progress)?;
+            some = waiting(self)?;
+        }
+        Ok(all)
     }
 
     /// Settles hours one after the other, up to one that changes what comes after it and is not waiting. While one is

@@ -263,3 +263,26 @@ pub fn a_job_is_found_by_how_it_stands_last(home: &dyn Warehouse) {
     home.record_hour(&next).unwrap();
     assert_eq!((standing(State::Running), standing(State::Completed)), (3, 1));
 }
+
+/// Hours are recorded and found alike while many are recorded one after the other, after it, and where there are some.
+pub fn a_fill_changes_no_answer(home: &dyn Warehouse) {
+    let hours = |from: u64| (from..from + 3).map(|number| Hour(HOUR.0 + number));
+    let check = |hours: u64| {
+        let known: Vec<Hour> =
+            home.job(NETWORK, job_id(1)).unwrap().iter().map(|row| row.hour).collect();
+        assert_eq!(known, (0..hours).map(|number| Hour(HOUR.0 + number)).collect::<Vec<_>>());
+        let last: Vec<Hour> = all_jobs(home).iter().map(|row| row.hour).collect();
+        assert_eq!(last, [Hour(HOUR.0 + hours - 1); 4]);
+    };
+    for from in [0, 3] {
+        home.begin_fill().unwrap();
+        for hour in hours(from) {
+            let jobs = (0..4).map(|number| fact(hour, number)).collect();
+            home.record_hour(&HourRecord { jobs, ..record(NETWORK, hour, 0, 0) }).unwrap();
+            check(hour.0 + 1 - HOUR.0);
+        }
+        home.end_fill().unwrap();
+        check(from + 3);
+    }
+    home.end_fill().unwrap();
+}

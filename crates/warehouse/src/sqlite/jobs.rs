@@ -17,6 +17,11 @@ use crate::sqlite::orchestrators::Changes;
 use crate::sqlite::pack::{FactReader, FactWriter};
 
 const RECORD: &str = "record jobs";
+pub const FILL: &str = "fill the warehouse with jobs";
+
+/// How many jobs the index of job ids may wait for: more could not be sorted in the memory that SQLite has for it, and
+/// would need room for temporary files.
+const FILL_MAX: i64 = 1_000_000;
 
 /// The side of those who had a job.
 pub const OPERATOR: i64 = 1;
@@ -28,6 +33,25 @@ struct Kept {
     id: i64,
     job_id: JobId,
     packed: Vec<u8>,
+}
+
+/// Lets the index of job ids wait where there is no job yet. Ids come by chance, so keeping it up job by job writes
+/// nearly all of it with every hour; made of all jobs at once it is written in its order.
+pub fn begin_fill(connection: &Connection) -> Result<(), Error> {
+    let is_empty: bool = connection
+        .query_row("SELECT NOT EXISTS (SELECT 1 FROM job)", [], |row| row.get(0))
+        .map_err(sql(FILL))?;
+    if is_empty {
+        connection.execute_batch("DROP INDEX IF EXISTS job_by_id").map_err(sql(FILL))?;
+    }
+    Ok(())
+}
+
+/// Makes what [`begin_fill`] let wait.
+pub fn end_fill(connection: &Connection) -> Result<(), Error> {
+    connection
+        .execute_batch("CREATE INDEX IF NOT EXISTS job_by_id ON job (network, job_id, hour)")
+        .map_err(sql(FILL))
 }
 
 /// Makes the jobs of an hour these and no others; tells by how many rows there are more than before.
@@ -78,6 +102,8 @@ struct Rows<'c> {
     insert: CachedStatement<'c>,
     insert_party: CachedStatement<'c>,
     network: i64,
+    /// The last row written.
+    newest: i64,
     reader: FactReader,
     writer: FactWriter,
 }
@@ -100,6 +126,7 @@ impl<'c> Rows<'c> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?,
             network: number(network),
+            newest: 0,
             reader: FactReader::new(RECORD)?,
             writer: FactWriter::new(RECORD)?,
         })
@@ -168,6 +195,7 @@ impl<'c> Rows<'c> {
         }
         self.changes.add(self.hour, fact, class);
         self.grown += 1;
+        self.newest = id;
         Ok(())
     }
 
@@ -217,6 +245,9 @@ impl<'c> Rows<'c> {
 
     fn finish(self) -> Result<i64, Error> {
         self.changes.apply(self.connection, self.network, int(RECORD, self.hour.0)?)?;
+        if self.newest > FILL_MAX {
+            end_fill(self.connection)?;
+        }
         Ok(self.grown)
     }
 }

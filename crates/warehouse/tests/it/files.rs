@@ -71,6 +71,57 @@ fn an_older_file_is_brought_up_to_date_by_its_writer_alone() {
     ReadOnly::open(&path).unwrap();
 }
 
+/// Whether the file has the index by which single jobs are found.
+fn finds_jobs(path: &Path) -> bool {
+    let connection = Connection::open(path).unwrap();
+    let query = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = 'job_by_id'";
+    connection.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap() == 1
+}
+
+#[test]
+fn what_waits_while_many_hours_are_recorded_is_made_up_for() {
+    let (_directory, path) = file();
+    let home = open(&path).unwrap();
+    assert!(finds_jobs(&path));
+    home.begin_fill().unwrap();
+    assert!(!finds_jobs(&path));
+    home.record_hour(&sample::record(NETWORK, HOUR, 0, 5)).unwrap();
+    home.end_fill().unwrap();
+    assert!(finds_jobs(&path));
+    // Where there are jobs, nothing waits: making it up would cost more than it saves.
+    home.begin_fill().unwrap();
+    assert!(finds_jobs(&path));
+}
+
+#[test]
+fn nothing_waits_for_more_jobs_than_can_be_sorted_in_memory() {
+    let (_directory, path) = file();
+    let home = open(&path).unwrap();
+    home.begin_fill().unwrap();
+    home.record_hour(&sample::record(NETWORK, HOUR, 0, 5)).unwrap();
+    assert!(!finds_jobs(&path));
+    // As if a million had been recorded before these.
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("UPDATE job SET id = 1000000 WHERE id = 5").unwrap();
+    drop(connection);
+    home.record_hour(&sample::record(NETWORK, HOUR.next(), 0, 5)).unwrap();
+    assert!(finds_jobs(&path));
+    assert_eq!(home.job(NETWORK, sample::job_id(1)).unwrap().len(), 2);
+}
+
+#[test]
+fn what_a_killed_writer_let_wait_is_made_up_for_by_the_next() {
+    let (_directory, path) = file();
+    let home = open(&path).unwrap();
+    home.begin_fill().unwrap();
+    home.record_hour(&sample::record(NETWORK, HOUR, 0, 5)).unwrap();
+    drop(home);
+    assert!(!finds_jobs(&path));
+    assert_eq!(ReadOnly::open(&path).unwrap().job(NETWORK, sample::job_id(1)).unwrap().len(), 1);
+    drop(open(&path).unwrap());
+    assert!(finds_jobs(&path));
+}
+
 #[test]
 fn a_file_of_something_else_is_refused_and_left_alone() {
     let (directory, path) = file();
