@@ -46,6 +46,10 @@ use clap::Parser;
 use cli::{Line, Verb};
 use console::Console;
 
+/// What is read on one thread is let go on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Wrong usage or configuration.
 const UNUSABLE: u8 = 2;
 

@@ -26,6 +26,10 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+/// What the binary allocates with, so that its figures are the binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What one measurement gave: named numbers, and a line on how.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Measured {
