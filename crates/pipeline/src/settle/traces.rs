@@ -2,7 +2,7 @@
 //!
 //! It never decides whether a word counts: it may name records in vain, and settling passes over them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use events::identity::{Address, Digest, JobId};
 use events::unit::UnixMillis;
@@ -16,7 +16,8 @@ type Place = (UnixMillis, u64);
 #[derive(Debug, Default)]
 pub struct Traces {
     committed: BTreeMap<(Address, Digest), BTreeSet<Place>>,
-    revealed: BTreeMap<JobId, BTreeSet<(Place, Address, Digest)>>,
+    /// Looked into for every event of an hour, and never walked.
+    revealed: HashMap<JobId, BTreeSet<(Place, Address, Digest)>>,
 }
 
 impl Traces {
