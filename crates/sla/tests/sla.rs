@@ -36,6 +36,9 @@ mod rules;
 #[path = "sla/explaining.rs"]
 mod explaining;
 
+#[path = "sla/judging.rs"]
+mod judging;
+
 #[path = "sla/sources.rs"]
 mod sources;
 
