@@ -49,7 +49,7 @@ impl Stage {
 
     /// A gateway told this of an operator's requests in a block and region; of nobody's, the operator is unknown.
     fn tell(&mut self, by: u8, of: Option<u8>, region: &str, block: u64, (good, bad): (u64, u64)) {
-        let signer = of.is_none().then(|| Address([200; 20]));
+        let signer = of.is_none().then_some(Address([200; 20]));
         let key = CellKey {
             block: BLOCK + block,
             class: WorkClass { model: None, pipeline: None, workload: Workload::AiBatch },
