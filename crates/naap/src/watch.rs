@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use api::live::{BatchAccepted, EventAccepted, Feed, Live, WindowSettled};
 use api::metrics::{Contributor, Exposition};
 use events::event::Network;
+use events::unit::{HOUR_MS, Millis, UnixMillis};
 use pipeline::Clock;
 use pipeline::intake::{Intake, Refusals};
 use pipeline::settle::{Listener, News};
 use sla::opened::Opened;
-use sla::window::Window;
+use sla::window::{Hour, Window};
 
 /// What happened to batches since the start. Clones share the numbers.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +99,14 @@ impl Counts {
     }
 }
 
+/// Of hours before it no line is written unless asked for.
+const PAST: Millis = Millis(24 * HOUR_MS);
+
+/// Whether an hour is so long ago that a line of its own tells nobody anything: a month of past has seven hundred.
+fn is_past(hour: Hour, now: UnixMillis) -> bool {
+    now.since(hour.end()).is_some_and(|age| age > PAST)
+}
+
 /// A listener that passes everything on.
 pub fn listener(feed: Arc<Feed>, counts: Counts, clock: Clock) -> Listener {
     Box::new(move |news| match news {
@@ -111,7 +120,11 @@ pub fn listener(feed: Arc<Feed>, counts: Counts, clock: Clock) -> Listener {
         }
         News::Settled { digest, hour, network, revision } => {
             *counts.lock().hours.entry(*network).or_default() += 1;
-            tracing::info!(%network, %hour, revision, %digest, "settled an hour");
+            if is_past(*hour, clock()) {
+                tracing::debug!(%network, %hour, revision, %digest, "settled an hour");
+            } else {
+                tracing::info!(%network, %hour, revision, %digest, "settled an hour");
+            }
             feed.publish(&Live::Window(WindowSettled {
                 digest: *digest,
                 network: *network,
@@ -122,7 +135,11 @@ pub fn listener(feed: Arc<Feed>, counts: Counts, clock: Clock) -> Listener {
         }
         News::Made { digest, network, window } => {
             *counts.lock().windows.entry(*network).or_default() += 1;
-            tracing::info!(%network, %window, %digest, "made a window");
+            if is_past(window.last, clock()) {
+                tracing::debug!(%network, %window, %digest, "made a window");
+            } else {
+                tracing::info!(%network, %window, %digest, "made a window");
+            }
             feed.publish(&Live::Window(WindowSettled {
                 digest: *digest,
                 network: *network,
