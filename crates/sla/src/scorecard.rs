@@ -64,13 +64,15 @@ pub struct Indicator {
 pub struct SourceView {
     /// Obligations not met.
     pub bad: u64,
-    /// Whether they are enough for a source.
+    /// Whether it saw enough to count.
     pub counts: bool,
     /// Obligations that are contested.
     pub disputed: u64,
     /// Obligations met.
     pub good: u64,
-    /// How many sources share the vote of its party, where it has none of its own.
+    /// How many independent observations that is worth, rounded down.
+    pub observations: u64,
+    /// How many sources share its vote, where it counts and has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharers: Option<u64>,
     /// Who told.
@@ -114,7 +116,7 @@ pub struct Component {
 pub struct WorkloadScore {
     /// Its parts.
     pub components: Vec<Component>,
-    /// The independent observations that count as evidence, of all parts together.
+    /// What it weighs over all work: how many observations stand behind sources of middling size, of all parts together.
     pub evidence: u64,
     /// The evidence grade.
     pub grade: Grade,

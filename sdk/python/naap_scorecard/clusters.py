@@ -45,12 +45,17 @@ class Clusters:
         return names
 
     def _payers(self):
+        silent = {}
+        for of, to in sorted(self.paid, reverse=True):
+            if to not in self.register.first:
+                silent[of] = to
         for of, to in self.paid:
-            counts = to not in self.register.first or (to, of) in self.paid
+            counts = (to, of) in self.paid if to in self.register.first else silent[of] == to
             yield {"counts": counts, "of": of, "tellers": 1, "tie": "payer", "to": to}
 
     def _hosts(self, trust, rule):
         controllers = {member["address"] for member in trust["members"] if member["role"] == "controller"}
+        testers = {member["address"] for member in trust["members"] if member["role"] == "tester"}
         tellers, read = defaultdict(set), set()
         for of, teller, tie, to in self.register.links:
             if tie == "host" and teller in controllers:
@@ -61,7 +66,8 @@ class Clusters:
             for host, seen_by in hosts.items():
                 tellers[operator, site(host, rule["suffixes"])] |= seen_by - {operator}
         for place, seen_by in tellers.items():
-            counts = place in read or len(seen_by) >= rule["host_tellers_min"]
+            tells = place[0] in self.register.first or place[0] in testers
+            counts = place in read or (len(seen_by) >= rule["host_tellers_min"] and not tells)
             yield {"counts": counts, "of": place[0], "tellers": len(seen_by), "tie": "host", "to": place[1]}
 
     @staticmethod

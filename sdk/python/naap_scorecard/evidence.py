@@ -7,6 +7,7 @@ from . import pooled
 from .bounds import MILLION, compose, lower_bound
 from .clusters import Clusters
 from .forms import WORKLOADS
+from .tally import plus
 from .votes import Block, Vote
 from .window import HOUR_MS
 
@@ -46,18 +47,18 @@ class Pile:
         """Takes in a row."""
         key, parts = row
         if standing != "counts":
-            self.excluded[standing] += outcomes(parts)
+            self.excluded[standing] = plus(self.excluded[standing], outcomes(parts))
             return
         self.voices[source].update(key.sources)
         for component, part in parts.items():
             block = self.told[component][source][key.block]
-            block.good += part.good
-            block.disputed += part.disputed
-            block.sessions += part.sessions
+            block.good = plus(block.good, part.good)
+            block.disputed = plus(block.disputed, part.disputed)
+            block.sessions = plus(block.sessions, part.sessions)
             if is_outage:
-                block.outage += part.bad
+                block.outage = plus(block.outage, part.bad)
             else:
-                block.bad += part.bad
+                block.bad = plus(block.bad, part.bad)
 
     def heard(self, counted):
         """The reporters of sources."""
@@ -107,11 +108,12 @@ class Verdict:
             proof = vote.proof()
             if proof:
                 parts.append((proof["lower"], proof["upper"], component["weight"]))
-                self.evidence += proof["evidence"]
+                self.evidence = plus(self.evidence, vote.weight())
                 fewest.append(vote.clusters)
             elif self.reason is None:
-                self.reason = f"{component['name']}: {_lack(vote, rule['source_obligations_min'])}"
-            excused += sum(one.excused for one in vote.sources.values())
+                self.reason = f"{component['name']}: {_lack(vote, rule['source_observations_min'])}"
+            for one in vote.sources.values():
+                excused = plus(excused, one.excused)
             counted |= set(vote.counted)
             told_by = {"name": component["name"], "sources": vote.written(), "weight": component["weight"]}
             self.components.append(proof | told_by)
@@ -137,8 +139,8 @@ class Verdict:
 def _lack(vote, least):
     if vote.counted:
         return "too much of it at once, which leaves no evidence"
-    most = max((one.count for one in vote.sources.values()), default=0)
-    return f"no source with {least} obligations, the most is {most}"
+    most = max((one.observations for one in vote.sources.values()), default=0)
+    return f"no source with {least} observations, the most is {most}"
 
 
 class Judge:
@@ -154,11 +156,11 @@ class Judge:
 
     def _sources(self):
         """The reporters who are known for long enough, and for dealing with enough others."""
-        party = self.clusters.party
+        linked = self.clusters.are_linked
         return {
             reporter for reporter, known in self.register.first.items()
             if self.window.end - known >= self.rule["source_age_min_ms"]
-            and len({*map(party, self.register.told_of[reporter])} - {party(reporter)}) >= self.rule["counterparties_min"]
+            and sum(not linked(reporter, other) for other in self.register.told_of[reporter]) >= self.rule["counterparties_min"]
         }  # fmt: skip
 
     def too_new(self, who):

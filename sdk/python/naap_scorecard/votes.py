@@ -4,6 +4,7 @@ from collections import defaultdict
 from fractions import Fraction
 
 from .bounds import MILLION, lower_bound
+from .tally import LARGEST, plus
 
 # Weights are in millionths of an observation.
 WHOLE = MILLION * MILLION
@@ -36,17 +37,19 @@ class Source:
         room = told * rule["outage"]["excused_share_max_ppm"] // MILLION
         for _, block in sorted(blocks.items()):
             excused = min(block.outage, room - self.excused)
-            self.excused += excused
-            self._weigh(block, block.bad + block.outage - excused, rule["correlation_ppm"])
+            self.excused = plus(self.excused, excused)
+            self._weigh(block, excused, rule["correlation_ppm"])
 
-    def _weigh(self, block, bad, correlation_ppm):
-        self.good += block.good
-        self.bad += bad
-        self.disputed += block.disputed
+    def _weigh(self, block, excused, correlation_ppm):
+        bad = plus(block.bad, block.outage - excused)
+        self.good = plus(self.good, block.good)
+        self.bad = plus(self.bad, bad)
+        self.disputed = plus(self.disputed, block.disputed)
         count = block.good + bad + block.disputed
         if not count:
             return
-        sessions = min(block.sessions, count)
+        left = _ceil(block.sessions * count, count + excused) if excused else block.sessions
+        sessions = min(left, count)
         weight = sessions * WHOLE // (MILLION + correlation_ppm * (sessions - 1))
         self.weight += weight
         self.failed += _ceil(weight * (bad + block.disputed), count)
@@ -57,6 +60,11 @@ class Source:
         """How many came to something."""
         return self.good + self.bad + self.disputed
 
+    @property
+    def observations(self):
+        """How many independent observations it is worth."""
+        return min(self.weight // MILLION, LARGEST)
+
 
 class Vote:
     """What the sources that count come to together."""
@@ -64,8 +72,8 @@ class Vote:
     def __init__(self, told, clusters, rule):
         self.rule = rule
         self.sources = {source: Source(blocks, rule) for source, blocks in told.items()}
-        least = rule["source_obligations_min"]
-        self.counted = {source: one for source, one in self.sources.items() if one.count >= least}
+        least = rule["source_observations_min"]
+        self.counted = {source: one for source, one in self.sources.items() if one.observations >= least}
         shared = defaultdict(int)
         for source in self.counted:
             shared[clusters.name(source)] += 1
@@ -73,11 +81,20 @@ class Vote:
         # Among how many the vote of each is shared.
         self.sharers = {source: shared[clusters.name(source)] for source in self.counted}
 
+    def weight(self):
+        """What the component weighs over all work: the evidence of a source of middling size."""
+        sizes = sorted(one.weight for one in self.counted.values())
+        return max(1, self._evidence(sizes[(len(sizes) - 1) // 2]))
+
+    def _evidence(self, size):
+        """How many observations stand behind the word of a source of some size."""
+        most = self.rule["cap_times"] * size
+        weight = sum(min(other.weight, most) // self.sharers[source] for source, other in self.counted.items())
+        return min(weight * self.rule["factor_ppm"] // WHOLE, LARGEST)
+
     def _behind(self, one):
         """How many observations stand behind a source's word, and how many of them failed."""
-        most = self.rule["cap_times"] * one.weight
-        weight = sum(min(other.weight, most) // self.sharers[source] for source, other in self.counted.items())
-        evidence = weight * self.rule["factor_ppm"] // WHOLE
+        evidence = self._evidence(one.weight)
         return evidence, _ceil(evidence * one.failed, one.weight)
 
     def _bound(self, one):
@@ -104,7 +121,7 @@ class Vote:
         bad = evidence * one.undenied // one.weight
         return {
             "decides": decides,
-            "effect_ppm": _ceil(one.count * WHOLE, one.weight),
+            "effect_ppm": min(_ceil(one.count * WHOLE, one.weight), LARGEST),
             "evidence": evidence,
             "failures": failures,
             "lower": lower,
@@ -117,7 +134,7 @@ class Vote:
         return [
             {
                 "bad": one.bad, "counts": source in self.counted, "disputed": one.disputed, "good": one.good,
-                "source": source,
+                "observations": one.observations, "source": source,
             } | ({"sharers": self.sharers[source]} if self.sharers.get(source, 1) > 1 else {})
             for source, one in sorted(self.sources.items())
         ]  # fmt: skip

@@ -136,7 +136,7 @@ class Bounds(unittest.TestCase):
 class Votes(unittest.TestCase):
     RULE = Bounds.RULE | {
         "cap_times": 1, "correlation_ppm": 100_000, "factor_ppm": 375_000, "outage": {"excused_share_max_ppm": 10_000},
-        "source_obligations_min": 20,
+        "source_observations_min": 20,
     }  # fmt: skip
 
     class Alone:

@@ -208,10 +208,9 @@ fn row(setting: Setting, table: &mut Table) {
         moved(&absent),
         moved(&truthful),
     ];
-    // Several that only name a gateway which does not name them in turn are not linked, as if they had said nothing; and
-    // several that share the votes of all honest gateways have more of them than those.
-    let is_many = setting.liars > 1
-        && matches!(setting.trick, Trick::Unlinked | Trick::NamesGateway | Trick::NamesPayers);
+    // Several that only name a gateway which does not name them in turn are not linked, as if they had said nothing.
+    let is_many =
+        setting.liars > 1 && matches!(setting.trick, Trick::Unlinked | Trick::NamesGateway);
     let is_promised = !is_many
         && match setting.layout {
             Layout::Even => true,

@@ -71,6 +71,7 @@ enum Move {
     FailBlocks,
     FailSearch,
     DeclineAny,
+    DeclineSmall,
     DeclineSource,
     DeclineToGate,
     ShiftFailures,
@@ -83,6 +84,9 @@ impl Move {
             Self::FailBlocks => "fails all jobs of more blocks, at all sources or one",
             Self::FailSearch => "fails more jobs, the best found by search",
             Self::DeclineAny => "declines some of the jobs it would do well",
+            Self::DeclineSmall => {
+                "declines all jobs of sources with less than a tenth of the largest"
+            }
             Self::DeclineSource => "declines all jobs of one source",
             Self::DeclineToGate => "declines jobs of one source down to 19",
             Self::ShiftFailures => "fails as many jobs, all of them at one source",
@@ -136,10 +140,13 @@ fn row(tried: Move, most: &Most, each: bool, shape: Shape, table: &mut Table) {
         most.what.clone(),
         points(BOUND),
     ];
-    // As many failures are neither more nor less said. And who takes no work from where it does badly serves those well
-    // whom it serves: what it declines is published, and no failure.
-    let chooses = [Move::ShiftFailures, Move::DeclineSource, Move::DeclineToGate];
-    let judged = if chooses.contains(&tried) { Judged::Shown } else { Judged::Yes };
+    // As many failures are neither more nor less said. And who takes no work from where it does badly, or from those who
+    // know little of it, serves those well whom it serves: what it declines is published, and no failure.
+    let judged = match tried {
+        Move::FailAny | Move::FailBlocks | Move::FailSearch => Judged::Yes,
+        Move::DeclineAny if each => Judged::Yes,
+        _ => Judged::Shown,
+    };
     table.row(&cells, judged, most.gain <= BOUND && most.unscored == 0);
 }
 
@@ -147,7 +154,9 @@ fn sizes(each: bool) -> Vec<Vec<u64>> {
     if each {
         return vec![vec![700, 700], vec![700; 3], vec![1_400, 700, 700, 700]];
     }
-    vec![vec![700], vec![350, 350], vec![660, 40], vec![234; 3], vec![600, 80, 40], vec![140; 5]]
+    let small = |jobs| vec![1_000, 1_000, 1_000, jobs, jobs, jobs];
+    let few = vec![vec![700], vec![350, 350], vec![660, 40], vec![234; 3], vec![600, 80, 40]];
+    few.into_iter().chain([vec![140; 5], small(25), small(60), small(90)]).collect()
 }
 
 fn failings() -> [Failing; 7] {
@@ -265,6 +274,11 @@ fn try_all(
             look(Move::DeclineAny, format!("{} of jobs", share(ppm)), &after);
         }
     }
+    let told = |words: &Words| words.values().map(|fate| fate.count()).sum::<u64>();
+    let largest = world.iter().map(told).max().unwrap_or(0);
+    let mut after = world.clone();
+    after.iter_mut().filter(|words| told(words) * 10 < largest).for_each(Words::clear);
+    look(Move::DeclineSmall, String::new(), &after);
     for source in 0..world.len() {
         let mut after = world.clone();
         after[source].clear();

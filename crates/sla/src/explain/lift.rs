@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::rule::Evidence;
 use crate::score::bound::lower_bound;
-use crate::scorecard::Component;
+use crate::scorecard::{Component, SourceView};
 
 /// A point: a hundredth of a whole score.
 const POINT: u32 = 10_000;
@@ -30,9 +30,7 @@ pub(super) fn lift(
     rule: &Evidence,
     with: &dyn Fn(Ppm) -> Option<Ppm>,
 ) -> Option<Lift> {
-    let (Some(evidence), Some(failures), Some(effect)) =
-        (component.evidence, component.failures, component.effect_ppm)
-    else {
+    let Some((evidence, failures)) = component.evidence.zip(component.failures) else {
         return to_count(component, rule);
     };
     let score = score?;
@@ -54,15 +52,25 @@ pub(super) fn lift(
         let middle = low.midpoint(high);
         if is_enough(middle) { high = middle } else { low = middle }
     }
-    // Of what is met only a share counts as evidence, and what happens at once is divided.
-    let told = u128::from(high) * u128::from(effect) / u128::from(rule.factor_ppm.0.max(1));
+    // So much more of everything that sources told makes so much more evidence.
+    let counting = component.sources.iter().filter(|source| source.counts);
+    let all = counting.map(|source| u128::from(count(source))).sum::<u128>();
+    let told = u128::from(high) * all / u128::from(evidence.max(1));
     Some(Lift { good_more: u64::try_from(told).ok()?.saturating_add(1), score: better(high) })
 }
 
 /// What the fullest source lacks to count.
 fn to_count(component: &Component, rule: &Evidence) -> Option<Lift> {
-    let counts = component.sources.iter().map(|source| source.good + source.bad + source.disputed);
-    let most = counts.max().unwrap_or(0);
-    let lacking = rule.source_obligations_min.checked_sub(most).filter(|lacking| *lacking > 0)?;
-    Some(Lift { good_more: lacking, score: None })
+    let fullest = component.sources.iter().max_by_key(|source| source.observations)?;
+    let seen = fullest.observations;
+    let lacking = rule.source_observations_min.checked_sub(seen).filter(|lacking| *lacking > 0)?;
+    // As many obligations for each observation as now.
+    let told = u128::from(lacking) * u128::from(count(fullest).max(1));
+    let good_more = u64::try_from(told.div_ceil(u128::from(seen.max(1)))).ok()?;
+    Some(Lift { good_more, score: None })
+}
+
+/// How many obligations came to something by the word of a source.
+fn count(source: &SourceView) -> u64 {
+    source.good.saturating_add(source.bad).saturating_add(source.disputed)
 }

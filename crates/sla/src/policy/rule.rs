@@ -79,7 +79,7 @@ pub struct Outage {
     pub excused_share_max_ppm: Ppm,
     /// An operator had at least so many obligations.
     pub obligations_min: u64,
-    /// At least so many clusters of operators.
+    /// At least so many parties of operators.
     pub operators_min: u64,
 }
 
@@ -114,8 +114,8 @@ pub struct Evidence {
     pub record_min_ms: Millis,
     /// A gateway known for a shorter time is no source.
     pub source_age_min_ms: Millis,
-    /// Fewer obligations than this make no source.
-    pub source_obligations_min: u64,
+    /// Fewer independent observations than this make no source.
+    pub source_observations_min: u64,
     /// Names under which hosts of different owners stand, beside every name without a dot.
     pub suffixes: BTreeSet<String>,
     /// The chance that the truth lies below a bound.
@@ -142,6 +142,7 @@ impl Evidence {
     fn check(&self, observe: &Observe) -> Result<(), Wrong> {
         let least = [
             ("cap_times", self.cap_times, 1, 1_000),
+            ("counterparties_min", self.counterparties_min, 0, 1_000_000),
             ("correlation_ppm", u64::from(self.correlation_ppm.0), 0, 1_000_000),
             ("exact_failures_max", self.exact_failures_max, 0, 1_000),
             ("factor_ppm", u64::from(self.factor_ppm.0), 1, 1_000_000),
@@ -150,7 +151,7 @@ impl Evidence {
             ("host_tellers_min", self.host_tellers_min, 1, 1_000),
             ("record_min_ms", self.record_min_ms.0, 0, YEAR_MS),
             ("source_age_min_ms", self.source_age_min_ms.0, 0, YEAR_MS),
-            ("source_obligations_min", self.source_obligations_min, 1, 1_000_000),
+            ("source_observations_min", self.source_observations_min, 1, 1_000_000),
             ("tail_ppm", u64::from(self.tail_ppm.0), 1, 500_000),
             ("z_nano", self.z_nano, 0, 10_000_000_000),
             ("bad_share_ppm", u64::from(self.outage.bad_share_ppm.0), 1, 1_000_000),

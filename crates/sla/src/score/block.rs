@@ -1,7 +1,7 @@
 //! How much a block of time shows: what happens in it at once is partly one event seen many times.
 //!
-//! The sessions of a block are taken to be correlated by a constant of the policy. How much they weigh depends on how many
-//! there were and never on how they went, so nothing that fails can make other failures weigh less.
+//! The sessions of a block are taken to be correlated by a constant of the policy. How much they weigh depends on how
+//! many there were and never on how they went, so nothing that fails can make other failures weigh less.
 
 use events::unit::Ppm;
 
@@ -40,11 +40,18 @@ impl Block {
         self.good.saturating_add(self.bad).saturating_add(self.disputed)
     }
 
-    /// The same, with at most `room` of its obligations left out for an outage; and how many were.
+    /// The same, with at most `room` of its obligations left out for an outage, and sessions in proportion; and how many
+    /// were.
     pub fn excuse(mut self, room: u64) -> (Self, u64) {
         let excused = self.outage.min(room);
         add(&mut self.bad, self.outage - excused);
         self.outage = excused;
+        let (left, all) =
+            (u128::from(self.count()), u128::from(self.count()) + u128::from(excused));
+        if excused > 0 {
+            let sessions = share_ceil(u128::from(self.sessions), left, all);
+            self.sessions = u64::try_from(sessions).unwrap_or(self.sessions);
+        }
         (self, excused)
     }
 

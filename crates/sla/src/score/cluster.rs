@@ -1,8 +1,9 @@
 //! Which addresses are one party: clusters of those that evidence in the record ties together, each edge published.
 //!
-//! A word that ties somebody else to oneself must gain nothing, or a liar would tie itself to an honest source and drown
-//! it. So a payer that speaks for itself must name the other in turn, an operator's host counts once several reporters
-//! saw it there, and those who name a payer that does not speak share one vote, but nobody's word is left out for it.
+//! A word that ties somebody else to oneself must gain as little as can be, or a liar would tie itself to an honest source
+//! and drown it. So a payer that speaks for itself must name the other in turn, and those who name one that does not speak
+//! share a vote, each with those of one such payer. An operator's host counts once several reporters saw it there, and
+//! never makes those who tell of work one party with others, unless a controller read it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,18 +149,25 @@ fn said_payers(register: &Register) -> impl Iterator<Item = (Address, Address)> 
     pairs.filter(|(of, to)| of != to)
 }
 
-/// A payer links all who name it. One that reports itself must name them in turn.
+/// A payer links all who name it. One that reports itself must name them in turn; of those that do not, only the least
+/// that somebody names counts, so that nobody joins several others.
 fn payers(register: &Register) -> Vec<Edge> {
     let said: BTreeSet<(Address, Address)> = said_payers(register).collect();
+    let speaks = |to: &Address| register.reporters.contains_key(to);
+    let mut silent: BTreeMap<Address, Address> = BTreeMap::new();
+    for (of, to) in said.iter().filter(|(_, to)| !speaks(to)) {
+        silent.entry(*of).or_insert(*to);
+    }
     let edges = said.iter().map(|(of, to)| {
-        let speaks = register.reporters.contains_key(to);
-        let counts = !speaks || said.contains(&(*to, *of));
+        let counts =
+            if speaks(to) { said.contains(&(*to, *of)) } else { silent.get(of) == Some(to) };
         Edge { counts, of: *of, tellers: 1, tie: Tie::Payer, to: to.to_string() }
     });
     edges.collect()
 }
 
-/// Hosts link those who answer there: as controllers read it, or as several reporters saw it.
+/// Hosts link those who answer there: as controllers read it, or as several reporters saw it, of whoever tells of no work
+/// itself.
 fn hosts(register: &Register, trust: &TrustFile, rule: &Evidence) -> Vec<Edge> {
     let mut tellers: BTreeMap<(Address, String), BTreeSet<Address>> = BTreeMap::new();
     let mut read: BTreeSet<(Address, String)> = BTreeSet::new();
@@ -178,7 +186,9 @@ fn hosts(register: &Register, trust: &TrustFile, rule: &Evidence) -> Vec<Edge> {
     }
     let edges = tellers.into_iter().map(|((of, to), tellers)| {
         let count = u64::try_from(tellers.len()).unwrap_or(u64::MAX);
-        let counts = count >= rule.host_tellers_min || read.contains(&(of, to.clone()));
+        let is_seen = count >= rule.host_tellers_min && !register.reporters.contains_key(&of);
+        let counts =
+            (is_seen && !trust.names(Role::Tester, of)) || read.contains(&(of, to.clone()));
         Edge { counts, of, tellers: count, tie: Tie::Host, to }
     });
     edges.collect()

@@ -235,7 +235,7 @@ impl<'a> Judge<'a> {
             match &proof {
                 Some(proof) => {
                     parts.push((proof.lower, proof.upper, component.weight));
-                    add(&mut evidence, proof.evidence);
+                    add(&mut evidence, proof.weight);
                     fewest = fewest.min(proof.sources);
                 }
                 None => lacks = lacks.or(Some(self.lack(&component.name, &heard))),
@@ -275,10 +275,10 @@ impl<'a> Judge<'a> {
 
     /// Why a component has no bound.
     fn lack(&self, name: &str, heard: &BTreeMap<Voice, Heard>) -> String {
-        let least = self.rule.source_obligations_min;
-        let most = heard.values().map(|heard| heard.sum.count()).max().unwrap_or(0);
+        let least = self.rule.source_observations_min;
+        let most = heard.values().map(Heard::observations).max().unwrap_or(0);
         if most < least {
-            format!("{name}: no source with {least} obligations, the most is {most}")
+            format!("{name}: no source with {least} observations, the most is {most}")
         } else {
             format!("{name}: too much of it at once, which leaves no evidence")
         }
@@ -300,6 +300,7 @@ impl<'a> Judge<'a> {
             counts: heard.counts(self.rule),
             disputed: heard.sum.disputed,
             good: heard.sum.good,
+            observations: heard.observations(),
             sharers: Some(counting(voice.cluster))
                 .filter(|sharers| *sharers > 1 && heard.counts(self.rule)),
             source: voice.address,
@@ -329,10 +330,8 @@ fn sources(
 ) -> BTreeSet<Address> {
     let known = register.reporters.iter().filter(|(reporter, heard)| {
         let age = heard.first.and_then(|first| window.last.end().since(first.start()));
-        let operators = heard.operators.iter().map(|operator| clusters.party(*operator));
-        let others: BTreeSet<Address> =
-            operators.filter(|operator| *operator != clusters.party(**reporter)).collect();
-        let counterparties = u64::try_from(others.len()).unwrap_or(u64::MAX);
+        let others = heard.operators.iter().filter(|it| !clusters.are_linked(**reporter, **it));
+        let counterparties = u64::try_from(others.count()).unwrap_or(u64::MAX);
         age.is_some_and(|age| age >= rule.source_age_min_ms)
             && counterparties >= rule.counterparties_min
     });

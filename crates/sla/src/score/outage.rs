@@ -21,10 +21,10 @@ pub struct Scene {
     pub source: Address,
 }
 
-/// A scene, and a cluster of operators that an outage there excuses.
+/// A scene, and a party of operators that an outage there excuses.
 pub type Excused = (Scene, Address);
 
-/// What one cluster of operators came to at one scene.
+/// What one party of operators came to at one scene.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fate {
     bad: u64,
@@ -44,7 +44,7 @@ impl Fate {
     }
 }
 
-/// Who is excused where, from rows that count, each with its source and the cluster of the operator it is about.
+/// Who is excused where, from rows that count, each with its source and the party of the operator it is about.
 pub fn outages<'a>(
     rows: impl Iterator<Item = (&'a Row, Address, Address)>,
     rule: &Outage,

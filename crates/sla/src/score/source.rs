@@ -1,8 +1,8 @@
 //! What independent sources prove about one component: a bound that no single one of them sets, on evidence that no
 //! single one of them swells.
 //!
-//! Nothing here weighs by how work went but the share of it that failed, so that an obligation more that is not met never
-//! raises a bound, and one more that is met never lowers it.
+//! What counts as evidence depends on how much was seen and never on how it went, so that an obligation that is not met
+//! where it could have been never raises a bound.
 
 use std::collections::BTreeMap;
 
@@ -65,9 +65,15 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// Whether it is enough for a source.
+    /// Whether it is enough to count.
     pub fn counts(&self, rule: &Evidence) -> bool {
-        self.sum.count() >= rule.source_obligations_min
+        self.observations() >= rule.source_observations_min
+    }
+
+    /// How many independent observations it is worth, rounded down.
+    pub fn observations(&self) -> u64 {
+        let whole = self.weight.observations / u128::from(WHOLE);
+        u64::try_from(whole).unwrap_or(MAX_JSON_INTEGER).min(MAX_JSON_INTEGER)
     }
 }
 
@@ -95,10 +101,12 @@ pub struct Proof {
     pub rate: Ppm,
     /// Whose bound is the low median.
     pub source: Address,
-    /// How many parties had a source with enough obligations.
+    /// How many clusters had a source that saw enough.
     pub sources: u64,
     /// The truth is not above this, by the word of the deciding source.
     pub upper: Ppm,
+    /// How many observations stand behind a source of middling size, whoever decides: what it weighs beside others.
+    pub weight: u64,
 }
 
 /// A source that counts, with the evidence that stands behind its word.
@@ -115,13 +123,13 @@ impl Counted {
     }
 }
 
-/// What the sources prove; nothing where none has enough obligations, or no evidence is left.
+/// What the sources prove; nothing where none saw enough, or no evidence is left.
 pub fn prove(told: &BTreeMap<Voice, Heard>, rule: &Evidence) -> Option<Proof> {
     let heard: Vec<(&Voice, &Heard)> =
         told.iter().filter(|(_, heard)| heard.counts(rule)).collect();
     let votes = Votes::of(heard.iter().map(|(voice, _)| voice.cluster));
     let counted = heard.iter().map(|(voice, mine)| Counted {
-        evidence: evidence(mine, &heard, &votes, rule),
+        evidence: evidence(mine.weight.observations, &heard, &votes, rule),
         heard: **mine,
         voice: **voice,
     });
@@ -136,6 +144,9 @@ pub fn prove(told: &BTreeMap<Voice, Heard>, rule: &Evidence) -> Option<Proof> {
     let weight = source.heard.weight;
     let bad = scale_floor(source.evidence, weight.bad, &weight);
     let least_bad = lower_bound(bad, source.evidence - bad, rule.confidence());
+    let mut sizes: Vec<u128> = heard.iter().map(|(_, heard)| heard.weight.observations).collect();
+    sizes.sort_unstable();
+    let middling = sizes.get(sizes.len().checked_sub(1)? / 2).copied()?;
     let obligations = BigUint::from(source.heard.sum.count()) * WHOLE * WHOLE;
     let observations = BigUint::from(weight.observations.max(1));
     let effect = (obligations + &observations - 1u8) / observations;
@@ -150,13 +161,14 @@ pub fn prove(told: &BTreeMap<Voice, Heard>, rule: &Evidence) -> Option<Proof> {
         source: source.voice.address,
         sources: votes.parties(),
         upper: Ppm(WHOLE.saturating_sub(least_bad.0)),
+        weight: evidence(middling, &heard, &votes, rule).max(1),
     })
 }
 
-/// The independent observations behind the word of one source: those of all, each up to some times its own, as much of
-/// them as the source has of its party's vote; of that, a share.
-fn evidence(mine: &Heard, all: &[(&Voice, &Heard)], votes: &Votes, rule: &Evidence) -> u64 {
-    let cap = mine.weight.observations.saturating_mul(u128::from(rule.cap_times));
+/// The observations behind the word of a source that saw so many: those of all, each up to some times these, as much of
+/// them as each has of its party's vote; of that, a share.
+fn evidence(mine: u128, all: &[(&Voice, &Heard)], votes: &Votes, rule: &Evidence) -> u64 {
+    let cap = mine.saturating_mul(u128::from(rule.cap_times));
     let capped = all.iter().map(|(voice, heard)| {
         heard.weight.observations.min(cap) / u128::from(votes.sharers(voice.cluster))
     });

@@ -33,7 +33,7 @@ use occurring::Occurring;
 const WORLDS: u64 = 60;
 
 /// How many worlds are made in which enough happens for scores.
-const RICH_WORLDS: u64 = 16;
+const RICH_WORLDS: u64 = 20;
 
 /// How many jobs these have.
 const RICH_JOBS: u64 = 240;
@@ -61,7 +61,7 @@ fn world(seed: u64) -> World {
 fn strict() -> Policy {
     let hour_ms = 3_600_000;
     let constants = [
-        ("source_obligations_min", 3),
+        ("source_observations_min", 2),
         ("source_age_min_ms", 2 * hour_ms),
         ("counterparties_min", 2),
         ("host_tellers_min", 1),
@@ -105,7 +105,7 @@ throughput_min_milli = 20000
 /// A policy that finds little evidence, and scores live video alone.
 fn sparing() -> Policy {
     let constants = [
-        ("source_obligations_min", 1),
+        ("source_observations_min", 1),
         ("source_age_min_ms", 0),
         ("counterparties_min", 1),
         ("record_min_ms", 1),

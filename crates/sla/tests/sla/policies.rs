@@ -48,7 +48,7 @@ pub fn pooled(policy: &Policy) -> Policy {
 /// The default policy where little is asked of sources, so that small worlds have scores.
 pub fn lenient() -> Policy {
     let constants = [
-        ("source_obligations_min", 2),
+        ("source_observations_min", 2),
         ("source_age_min_ms", 0),
         ("counterparties_min", 0),
         ("record_min_ms", 0),

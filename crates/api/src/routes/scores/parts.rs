@@ -46,8 +46,11 @@ pub struct ScoreSource {
     /// Who told.
     #[schema(value_type = schema::Address)]
     source: Address,
-    /// How many sources of one party share a vote with it, itself among them; 1 where it has a vote of its own.
-    sharers: u64,
+    /// How many sources share a vote, itself among them; absent where it has one of its own, or does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sharers: Option<u64>,
+    /// How many independent observations what it told is worth, rounded down.
+    observations: u64,
     /// Whether it told of enough to count.
     counts: bool,
     /// Obligations met.
@@ -73,7 +76,7 @@ pub struct ScoreWorkload {
     /// The score were all of its parts as good as they can be.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
-    /// The independent observations that count as evidence, of all parts together.
+    /// What it weighs over all work: how many observations stand behind sources of middling size, of all parts together.
     evidence: u64,
     /// Its parts.
     components: Vec<ScoreComponent>,
@@ -127,8 +130,9 @@ impl From<Component> for ScoreComponent {
 }
 
 impl From<SourceView> for ScoreSource {
-    fn from(SourceView { bad, counts, disputed, good, sharers, source }: SourceView) -> Self {
-        Self { source, sharers: sharers.unwrap_or(1), counts, good, bad, disputed }
+    fn from(view: SourceView) -> Self {
+        let SourceView { bad, counts, disputed, good, observations, sharers, source } = view;
+        Self { source, sharers, observations, counts, good, bad, disputed }
     }
 }
 
