@@ -25,6 +25,9 @@ mod laws;
 #[path = "sla/records.rs"]
 mod records;
 
+#[path = "sla/admission.rs"]
+mod admission;
+
 #[path = "sla/numbers.rs"]
 mod numbers;
 

@@ -13,6 +13,8 @@ use sla::score::bound::{Bound, lower_bound};
 use sla::score::source::{Heard, Proof, Told, Voice, prove};
 use sla::score::vote::Votes;
 
+const WHOLE: u32 = 1_000_000;
+
 fn rule() -> Evidence {
     match Policy::standard().score {
         Rule::Evidence(rule) => rule,
@@ -176,4 +178,95 @@ fn one_who_ties_itself_to_another_takes_no_vote_from_third_ones() {
         let with = lower(&parties.into_iter().zip(told).collect(), &rule()).unwrap();
         assert!(with.0.abs_diff(alone.0) < 30_000, "{parties:?}: {with:?} beside {alone:?}");
     }
+}
+
+/// What two sources prove that saw 44 sessions each, eleven in each of four blocks; of the second's blocks so many went
+/// wrong in each.
+fn two(bad: [u64; 4], disputed: u64, rule: &Evidence) -> Option<Proof> {
+    let blocks = |bad: [u64; 4], disputed: u64| -> Vec<Block> {
+        let block = |bad| {
+            let good = 11 - bad - disputed;
+            Block { bad, disputed, good, outage: 0, sessions: 11 }
+        };
+        bad.into_iter().map(block).collect()
+    };
+    proof(&vec![(0, blocks([0; 4], 0)), (1, blocks(bad, disputed))], rule)
+}
+
+#[test]
+fn two_sources_prove_what_the_document_reckons() {
+    let rule = Evidence {
+        cap_times: 2,
+        correlation_ppm: Ppm(100_000),
+        factor_ppm: Ppm(300_000),
+        source_obligations_min: 44,
+        ..rule()
+    };
+    let example = Proof {
+        effect_ppm: 2_000_000,
+        evidence: 13,
+        failures: 1,
+        lower: Ppm(683_660),
+        rate: Ppm(977_272),
+        source: address(1),
+        sources: 2,
+        upper: Ppm(1_000_000),
+    };
+    assert_eq!(two([1, 0, 0, 0], 0, &rule), Some(example.clone()));
+    // Six of eleven in every block, two of them in doubt: 13 * 12/22 = 7.1 failed, 13 * 8/22 = 4.7 are beyond doubt.
+    let worse = Proof {
+        failures: 8,
+        lower: Ppm(165_659),
+        rate: Ppm(454_545),
+        upper: Ppm(1_000_000 - 112_665),
+        ..example
+    };
+    assert_eq!(two([4; 4], 2, &rule), Some(worse));
+    // One obligation more is asked for than either saw.
+    let asking = Evidence { source_obligations_min: 45, ..rule.clone() };
+    assert_eq!(two([0; 4], 0, &asking), None);
+    // As good as no evidence is none.
+    let dear = Evidence { factor_ppm: Ppm(20_000), ..rule };
+    assert_eq!(two([0; 4], 0, &dear), None);
+}
+
+#[test]
+fn who_shares_a_vote_shares_the_evidence_behind_it() {
+    let rule = Evidence {
+        cap_times: 2,
+        correlation_ppm: Ppm(100_000),
+        factor_ppm: Ppm(300_000),
+        source_obligations_min: 44,
+        ..rule()
+    };
+    let eleven = Block { good: 11, sessions: 11, ..Block::default() };
+    let evidence = |parties: &[usize]| {
+        let world = parties.iter().map(|party| (*party, vec![eleven; 4])).collect();
+        proof(&world, &rule).map(|proof| (proof.evidence, proof.sources)).unwrap()
+    };
+    // 22 observations of each: 44 x 0.3, and half of it where they are one party.
+    assert_eq!(evidence(&[0, 1]), (13, 2));
+    assert_eq!(evidence(&[0, 0]), (6, 1));
+    assert_eq!(evidence(&[0, 0, 1]), (13, 2));
+}
+
+#[test]
+fn a_median_can_be_the_whole() {
+    let votes = Votes::of([address(0)].into_iter());
+    for share in [0, 1, WHOLE - 1, WHOLE] {
+        assert_eq!(votes.low_median(&[Bound::Known(Ppm(share))]), Some((Ppm(share), 0)));
+    }
+}
+
+#[test]
+fn words_of_one_source_add_up_by_block() {
+    let block = |good| Block { good, sessions: good, ..Block::default() };
+    let told = |blocks: &[(u64, u64)]| {
+        let mut told = Told::default();
+        blocks.iter().for_each(|(at, good)| told.add(*at, &block(*good)));
+        told
+    };
+    let mut sum = told(&[(1, 3), (2, 4)]);
+    sum.merge(&told(&[(2, 5), (7, 6)]));
+    assert_eq!(sum, told(&[(7, 6), (2, 9), (1, 3)]));
 }

@@ -3,7 +3,7 @@
 use events::unit::Ppm;
 use num_bigint::BigUint;
 use proptest::prelude::*;
-use sla::score::bound::{Confidence, lower_bound};
+use sla::score::bound::{Bound, Confidence, lower_bound};
 use sla::score::compose::compose;
 
 const WHOLE: u32 = 1_000_000;
@@ -36,6 +36,7 @@ fn bounds_are_those_of_the_tables() {
     let known = [
         (0, 0, 0),
         (0, 7, 0),
+        (0, 41, 0),
         (1, 0, 49_999),
         (10, 0, 741_134),
         (30, 0, 904_966),
@@ -53,12 +54,71 @@ fn bounds_are_those_of_the_tables() {
 }
 
 #[test]
+fn bounds_are_those_of_the_document_where_a_rounding_shows() {
+    // Wilson's, computed by the second implementation: at the edge of a millionth, and where every root is whole.
+    let known = [
+        (1, 1, 1_644_853_627, 35_317),
+        (2, 1, 1_644_853_627, 155_690),
+        (15, 64, 1_644_853_627, 122_804),
+        (8, 1, 250_000_000, 800_000),
+        (9, 7, 250_000_000, 500_000),
+        (1, 1, 1, 249_999),
+    ];
+    for (good, failures, z_nano, expected) in known {
+        let confidence = Confidence { exact_failures_max: 0, z_nano, ..CONFIDENCE };
+        assert_eq!(lower_bound(good, failures, confidence).0, expected, "{good}, {failures}");
+    }
+    // The exact ones, with the tail at what a share comes to: numbers in base two carry halves, quarters and eighths to
+    // the last bit, and round tenths up, which leaves them just above the tail.
+    let (mut whole, mut rounded) = (0, 0);
+    for (share, is_whole) in [
+        (125_000, true),
+        (250_000, true),
+        (500_000, true),
+        (750_000, true),
+        (100_000, false),
+        (300_000, false),
+    ] {
+        for (count, failures) in (1..=6u64).flat_map(|n| (0..n).map(move |failures| (n, failures)))
+        {
+            let chance = |failed: u64| {
+                let power =
+                    |base: u32, times: u64| BigUint::from(base).pow(u32::try_from(times).unwrap());
+                ways(count, failed) * power(share, count - failed) * power(WHOLE - share, failed)
+            };
+            let sum: BigUint = (0..=failures).map(chance).sum();
+            let below = BigUint::from(WHOLE).pow(u32::try_from(count).unwrap() - 1);
+            if &sum % &below != BigUint::ZERO {
+                continue;
+            }
+            let tail = Ppm(u32::try_from(sum / below).unwrap());
+            let found =
+                lower_bound(count - failures, failures, Confidence { tail, ..CONFIDENCE }).0;
+            assert_eq!(found, share - u32::from(!is_whole), "{count}, {failures} at {tail:?}");
+            *(if is_whole { &mut whole } else { &mut rounded }) += 1;
+        }
+    }
+    assert_eq!((whole, rounded), (38, 42));
+}
+
+#[test]
 fn extremes_are_defined() {
     assert_eq!(bound(u64::MAX, 0), 999_999);
     assert_eq!(bound(0, u64::MAX), 0);
     assert!(bound(100_000_000, 100_000_000) > 499_000);
     assert!(bound(99_999_960, 40) > 999_999 - 2);
     assert_eq!(bound(1, u64::MAX / 2), 0);
+    // No chance is nothing, and none is above one.
+    let nothing = Confidence { tail: Ppm(0), ..CONFIDENCE };
+    assert_eq!((lower_bound(5, 0, nothing), lower_bound(5, 1, nothing)), (Ppm(0), Ppm(0)));
+    let anything = Bound::of(5, 0, Confidence { tail: Ppm(WHOLE), ..CONFIDENCE });
+    assert!(anything.reaches(Ppm(WHOLE - 1)) && !anything.reaches(Ppm(WHOLE)));
+    // A sum so close to one that its 64 bits are all set is rounded up to one, and not to anything else.
+    let confidence = Confidence { tail: Ppm(900_000), ..CONFIDENCE };
+    for (good, failures, share) in [(18, 33, 990_000), (21, 14, 999_900), (35, 17, 999_000)] {
+        let bound = Bound::of(good, failures, confidence);
+        assert!(!bound.reaches(Ppm(share)) && bound.share().0 < share, "{good}, {failures}");
+    }
 }
 
 proptest! {
