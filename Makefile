@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-adversary soak
+.PHONY: help run test check bench bench-adversary mutants soak
 
 help: ## show this list
 	@echo "naap: service levels that anyone can recompute"
@@ -29,6 +29,9 @@ bench: ## measure the figures we hold ourselves to and print them as a table (mi
 
 bench-adversary: ## measure what liars, and operators that say less or fail more, can gain; fails where a bound does not hold
 	@cargo bench --quiet --package sla --bench adversary
+
+mutants: ## change the code of admission and bounds place by place, and say what no test notices (long; cargo-mutants)
+	@scripts/mutants
 
 soak: ## kill -9 a running naap 1000 times, and imports 150 times, and look for anything lost (long, release build)
 	@NAAP_KILLS=1000 cargo test --release --package naap -- --nocapture kill
