@@ -97,6 +97,23 @@ fn what_counts_is_taken_once_and_the_rest_is_counted() {
 }
 
 #[test]
+fn only_the_whole_id_of_one_reporter_is_the_same() {
+    let mut stage = Stage::new();
+    let first = stage.controller.clone();
+    let second = Person::new("controller-2", "controller-2", Role::Controller);
+    stage.trust = trust([&first, &second]);
+    let granted = second.grant(1, BEGIN.plus(LASTS));
+    stage.say(&second, 0, BEGIN, [("grant", Body::DelegationGranted(granted))]);
+    // The first sixteen bytes are the same.
+    let said = || [("of-sixteen-bytes", beat()), ("of-sixteen-bytes-and-one", beat())];
+    stage.say(&first, 0, LATER, said());
+    stage.say(&second, 0, LATER, said());
+    let batches = stage.opened();
+    let admission = stage.admit(&batches);
+    assert_eq!((admission.admitted.len(), admission.refused), (4, BTreeMap::new()));
+}
+
+#[test]
 fn a_batch_that_was_read_in_part_and_in_whole_is_taken_once_and_whole() {
     let mut stage = Stage::new();
     let controller = stage.controller.clone();
