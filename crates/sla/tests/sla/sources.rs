@@ -199,7 +199,7 @@ fn two_sources_prove_what_the_document_reckons() {
         cap_times: 2,
         correlation_ppm: Ppm(100_000),
         factor_ppm: Ppm(300_000),
-        source_obligations_min: 44,
+        source_observations_min: 22,
         ..rule()
     };
     let example = Proof {
@@ -211,6 +211,7 @@ fn two_sources_prove_what_the_document_reckons() {
         source: address(1),
         sources: 2,
         upper: Ppm(1_000_000),
+        weight: 13,
     };
     assert_eq!(two([1, 0, 0, 0], 0, &rule), Some(example.clone()));
     // Six of eleven in every block, two of them in doubt: 13 * 12/22 = 7.1 failed, 13 * 8/22 = 4.7 are beyond doubt.
@@ -222,8 +223,8 @@ fn two_sources_prove_what_the_document_reckons() {
         ..example
     };
     assert_eq!(two([4; 4], 2, &rule), Some(worse));
-    // One obligation more is asked for than either saw.
-    let asking = Evidence { source_obligations_min: 45, ..rule.clone() };
+    // One observation more is asked for than either saw.
+    let asking = Evidence { source_observations_min: 23, ..rule.clone() };
     assert_eq!(two([0; 4], 0, &asking), None);
     // As good as no evidence is none.
     let dear = Evidence { factor_ppm: Ppm(20_000), ..rule };
@@ -236,7 +237,7 @@ fn who_shares_a_vote_shares_the_evidence_behind_it() {
         cap_times: 2,
         correlation_ppm: Ppm(100_000),
         factor_ppm: Ppm(300_000),
-        source_obligations_min: 44,
+        source_observations_min: 22,
         ..rule()
     };
     let eleven = Block { good: 11, sessions: 11, ..Block::default() };
