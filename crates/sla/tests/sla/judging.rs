@@ -7,7 +7,9 @@ use events::identity::Address;
 use sla::context::Context;
 use sla::hour::OpenJobs;
 use sla::policy::Policy;
+use sla::policy::rule::Rule;
 use sla::register::{Known, Register};
+use sla::score::cluster::Clusters;
 use sla::score::{Question, Scoring};
 use sla::scorecard::{Basis, Scored};
 use sla::tally::Tally;
@@ -208,4 +210,43 @@ fn its_own_party_is_no_counterparty() {
     let known = stage.register.reporters.get_mut(&gateway(1)).unwrap();
     known.operators.insert(operator(7));
     assert_eq!(stage.result(0).excluded.young, 0);
+}
+
+/// Who shares a vote with whom, by the register of a stage.
+fn clusters(stage: &Stage) -> Vec<Vec<Address>> {
+    let policy = Policy::standard();
+    let Rule::Evidence(rule) = &policy.score else { panic!("the default policy is by evidence") };
+    let shown = Clusters::of(&stage.register, &trust(), rule).into_shown();
+    shown.into_iter().map(|cluster| cluster.members).collect()
+}
+
+#[test]
+fn payers_tie_those_who_name_them() {
+    let (silent, other) = (Address([50; 20]).to_string(), Address([51; 20]).to_string());
+    let mut stage = Stage::new();
+    assert!(clusters(&stage).is_empty());
+    // One who speaks must name the other in turn.
+    stage.ties(gateway(1), Tie::Payer, &gateway(2).to_string());
+    assert!(clusters(&stage).is_empty());
+    stage.ties(gateway(2), Tie::Payer, &gateway(1).to_string());
+    assert_eq!(clusters(&stage), [[gateway(1), gateway(2)]]);
+    // One who does not ties all who name it, each to no other such one.
+    let mut stage = Stage::new();
+    stage.ties(gateway(1), Tie::Payer, &silent);
+    stage.ties(gateway(2), Tie::Payer, &other);
+    stage.ties(gateway(3), Tie::Payer, &silent);
+    stage.ties(gateway(3), Tie::Payer, &other);
+    assert_eq!(clusters(&stage), [[gateway(1), gateway(3)]]);
+}
+
+#[test]
+fn what_others_say_of_hosts_ties_nobody_who_tells_of_work() {
+    let mut stage = Stage::new();
+    stage.share_a_host(&[1, 2]);
+    assert_eq!(clusters(&stage), [[operator(1), operator(2)]]);
+    for address in [gateway(1), gateway(3)] {
+        let hosts = stage.register.hosts.entry(address).or_default();
+        hosts.insert("one.example".to_owned(), BTreeSet::from([gateway(2), operator(9)]));
+    }
+    assert_eq!(clusters(&stage), [[operator(1), operator(2)]]);
 }
