@@ -249,6 +249,9 @@ fn who_shares_a_vote_shares_the_evidence_behind_it() {
     assert_eq!(evidence(&[0, 1]), (13, 2));
     assert_eq!(evidence(&[0, 0]), (6, 1));
     assert_eq!(evidence(&[0, 0, 1]), (13, 2));
+    // Beside others it weighs as one who saw 44 would: (22 + 44 + 66) x 0.3.
+    let unlike = vec![(0, vec![eleven; 4]), (1, vec![eleven; 8]), (2, vec![eleven; 12])];
+    assert_eq!(proof(&unlike, &rule).unwrap().weight, 39);
 }
 
 #[test]
