@@ -180,6 +180,17 @@ fn one_who_ties_itself_to_another_takes_no_vote_from_third_ones() {
     }
 }
 
+/// The policy's constants, as the document's example has them, for sources of 22 observations and more.
+fn example() -> Evidence {
+    Evidence {
+        cap_times: 1,
+        correlation_ppm: Ppm(100_000),
+        factor_ppm: Ppm(375_000),
+        source_observations_min: 22,
+        ..rule()
+    }
+}
+
 /// What two sources prove that saw 44 sessions each, eleven in each of four blocks; of the second's blocks so many went
 /// wrong in each.
 fn two(bad: [u64; 4], disputed: u64, rule: &Evidence) -> Option<Proof> {
@@ -195,32 +206,26 @@ fn two(bad: [u64; 4], disputed: u64, rule: &Evidence) -> Option<Proof> {
 
 #[test]
 fn two_sources_prove_what_the_document_reckons() {
-    let rule = Evidence {
-        cap_times: 2,
-        correlation_ppm: Ppm(100_000),
-        factor_ppm: Ppm(300_000),
-        source_observations_min: 22,
-        ..rule()
-    };
-    let example = Proof {
+    let rule = example();
+    let known = Proof {
         effect_ppm: 2_000_000,
-        evidence: 13,
+        evidence: 16,
         failures: 1,
-        lower: Ppm(683_660),
+        lower: Ppm(736_042),
         rate: Ppm(977_272),
         source: address(1),
         sources: 2,
         upper: Ppm(1_000_000),
-        weight: 13,
+        weight: 16,
     };
-    assert_eq!(two([1, 0, 0, 0], 0, &rule), Some(example.clone()));
-    // Six of eleven in every block, two of them in doubt: 13 * 12/22 = 7.1 failed, 13 * 8/22 = 4.7 are beyond doubt.
+    assert_eq!(two([1, 0, 0, 0], 0, &rule), Some(known.clone()));
+    // Six of eleven in every block, two of them in doubt: 16 * 12/22 = 8.7 failed, 16 * 8/22 = 5.8 are beyond doubt.
     let worse = Proof {
-        failures: 8,
-        lower: Ppm(165_659),
+        failures: 9,
+        lower: Ppm(226_691),
         rate: Ppm(454_545),
-        upper: Ppm(1_000_000 - 112_665),
-        ..example
+        upper: Ppm(1_000_000 - 132_110),
+        ..known
     };
     assert_eq!(two([4; 4], 2, &rule), Some(worse));
     // One observation more is asked for than either saw.
@@ -233,25 +238,19 @@ fn two_sources_prove_what_the_document_reckons() {
 
 #[test]
 fn who_shares_a_vote_shares_the_evidence_behind_it() {
-    let rule = Evidence {
-        cap_times: 2,
-        correlation_ppm: Ppm(100_000),
-        factor_ppm: Ppm(300_000),
-        source_observations_min: 22,
-        ..rule()
-    };
+    let rule = example();
     let eleven = Block { good: 11, sessions: 11, ..Block::default() };
     let evidence = |parties: &[usize]| {
         let world = parties.iter().map(|party| (*party, vec![eleven; 4])).collect();
         proof(&world, &rule).map(|proof| (proof.evidence, proof.sources)).unwrap()
     };
-    // 22 observations of each: 44 x 0.3, and half of it where they are one party.
-    assert_eq!(evidence(&[0, 1]), (13, 2));
-    assert_eq!(evidence(&[0, 0]), (6, 1));
-    assert_eq!(evidence(&[0, 0, 1]), (13, 2));
-    // Beside others it weighs as one who saw 44 would: (22 + 44 + 66) x 0.3.
+    // 22 observations of each: 44 x 0.375, and half of it where they are one party.
+    assert_eq!(evidence(&[0, 1]), (16, 2));
+    assert_eq!(evidence(&[0, 0]), (8, 1));
+    assert_eq!(evidence(&[0, 0, 1]), (16, 2));
+    // Beside others it weighs as one who saw 44 would: (22 + 44 + 44) x 0.375.
     let unlike = vec![(0, vec![eleven; 4]), (1, vec![eleven; 8]), (2, vec![eleven; 12])];
-    assert_eq!(proof(&unlike, &rule).unwrap().weight, 39);
+    assert_eq!(proof(&unlike, &rule).unwrap().weight, 41);
 }
 
 #[test]
