@@ -58,8 +58,10 @@ impl Settler {
             // Only while hours that nobody knows follow each other no job is looked for by its id.
             self.warehouse.begin_fill()?;
             let settled = self.settle_in_turn(&some, now, progress);
-            self.warehouse.end_fill()?;
+            let ended = self.warehouse.end_fill();
+            // Why settling stopped says more than why the index that it left waiting could not be made.
             all = settled?;
+            ended?;
             some = waiting(self)?;
         }
         while !some.is_empty() {

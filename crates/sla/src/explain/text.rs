@@ -74,7 +74,7 @@ fn part_lines(page: &mut String, part: &Part) -> std::fmt::Result {
             remarks.push("its bound is the low median".to_owned());
         }
         if let Some(sharers) = source.sharers {
-            remarks.push(format!("shares one vote with {} more", sharers - 1));
+            remarks.push(format!("shares one vote with {} more", sharers.saturating_sub(1)));
         }
         let remarks =
             if remarks.is_empty() { String::new() } else { format!("  ({})", remarks.join("; ")) };
