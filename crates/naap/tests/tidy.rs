@@ -23,9 +23,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ledger", &["events"]),
     ("publisher", &["events", "channel"]),
     ("simulator", &["events"]),
+    ("dataset", &["events"]),
     ("warehouse", &["events", "sla"]),
     ("pipeline", &["events", "sla", "ledger", "channel", "warehouse"]),
-    ("api", &["events", "sla", "ledger", "warehouse"]),
+    ("api", &["events", "sla", "ledger", "dataset", "warehouse"]),
     (
         "naap",
         &[
@@ -35,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ledger",
             "publisher",
             "simulator",
+            "dataset",
             "warehouse",
             "pipeline",
             "api",
