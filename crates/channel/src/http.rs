@@ -17,12 +17,10 @@ mod feed;
 mod frames;
 mod pull;
 mod server;
-mod visitors;
 
 pub use client::Peer;
 pub use feed::{Feed, FeedLimits};
 pub use server::{Decline, Served, Sink, router};
-pub use visitors::{Pace, Visitors};
 
 /// The header that carries the chain of a pushed message.
 pub const CHAIN_HEADER: &str = "channel-chain";

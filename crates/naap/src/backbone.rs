@@ -9,8 +9,9 @@ use api::live::{Bounds, Feed};
 use api::metrics::Exposition;
 use api::state::LedgerSource;
 use channel::address::Policy;
-use channel::http::{Limits, Pace, Peer, Served, Visitors};
+use channel::http::{Limits, Peer, Served};
 use events::event::Network;
+use pace::{Allowance, Visitors};
 use pipeline::Clock;
 use pipeline::repair::{Progress, RepairError, repair};
 use tokio::net::TcpListener;
@@ -95,9 +96,8 @@ impl Foundation {
         let peers = channel::http::router(served, Limits::default());
         let router = web::router(config, &door.clock, sources, feed, gifts, stopping.clone());
         let router = router.merge(peers);
-        let stop_ms = config.instance.stop_ms;
-        let serving =
-            failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
+        let serving = web::serve(listener, router, web::door(config), stopping.clone());
+        let serving = failures.watch("serving", serving);
         let mut repairs = Vec::new();
         for url in &config.channel.peers {
             let peer = doors::peer(config, url).context("channel.peers")?;
@@ -130,7 +130,8 @@ impl Backbone {
 /// Who may call the channel how often; what is turned away is counted.
 pub fn visitors(config: &Config, gifts: &mut Gifts) -> Arc<Visitors> {
     let accept = &config.accept;
-    let visitors = Arc::new(Visitors::new(Pace {
+    let visitors = Arc::new(Visitors::new(Allowance {
+        bounds_loopback: false,
         burst: accept.requests_burst,
         per_second: accept.requests_per_s,
         proxies: accept.proxies.clone(),

@@ -18,7 +18,8 @@ use text::{
 /// Which crates each crate may import: the arrows of ARCHITECTURE.md, floor by floor, never upward.
 const ARROWS: &[(&str, &[&str])] = &[
     ("events", &[]),
-    ("channel", &[]),
+    ("pace", &[]),
+    ("channel", &["pace"]),
     ("sla", &["events"]),
     ("ledger", &["events"]),
     ("publisher", &["events", "channel"]),
@@ -26,11 +27,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dataset", &["events"]),
     ("warehouse", &["events", "sla"]),
     ("pipeline", &["events", "sla", "ledger", "channel", "warehouse"]),
-    ("api", &["events", "sla", "ledger", "dataset", "warehouse"]),
+    ("api", &["events", "pace", "sla", "ledger", "dataset", "warehouse"]),
     (
         "naap",
         &[
             "events",
+            "pace",
             "channel",
             "sla",
             "ledger",

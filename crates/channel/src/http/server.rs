@@ -15,12 +15,12 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::{RequestExt, body::Body};
 use bytes::BytesMut;
+use pace::{Spent, Visitors};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Error;
 use crate::http::feed::{Bounds, Feed};
-use crate::http::visitors::Visitors;
 use crate::http::{CHAIN_HEADER, CURSOR_HEADER, GAP_HEADER, Limits, code, frames};
 use crate::traits::{Backfill, BoxFuture, Message, Selector, check_chain};
 
@@ -105,8 +105,8 @@ pub fn router(served: Served, limits: Limits) -> Router {
 
 /// Lets a request pass if its client may call so often.
 async fn admit(State(visitors): State<Arc<Visitors>>, request: Request, next: Next) -> Answer {
-    let admitted = visitors.admit(request.extensions(), request.headers());
-    let later = |wait: Duration| {
+    let admitted = visitors.admit(request.extensions(), request.headers(), 1);
+    let later = |Spent { wait, .. }| {
         let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         later(StatusCode::TOO_MANY_REQUESTS, code::BUSY, retry_after_ms)
     };

@@ -1,13 +1,14 @@
 //! How often one address may call.
 
-use channel::http::{Pace, Visitors};
+use pace::{Allowance, Visitors};
 
 use super::*;
 
 #[tokio::test]
 async fn an_address_that_calls_too_often_is_told_when_to_come_back() {
     let proxies = ["127.0.0.1".parse().unwrap()].into();
-    let visitors = Arc::new(Visitors::new(Pace { burst: 2, per_second: 1, proxies }));
+    let allowance = Allowance { burst: 2, per_second: 1, proxies, ..Allowance::default() };
+    let visitors = Arc::new(Visitors::new(allowance));
     let served = Served {
         sink: Some(sink(|_| Ok(()))),
         source: Some(Arc::new(archive())),
