@@ -1,13 +1,70 @@
-//! The parts that several answers share: pages, kinds of work, and why something is null. Nothing here reads a store.
+//! What handlers answer with, and the parts that several answers share: pages, kinds of work, and why something is null.
+//! Nothing here reads a store.
 
 use std::collections::BTreeMap;
 
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use events::event::{Network, Workload};
 use events::identity::{Model, Pipeline};
 use serde::Serialize;
 use sla::tally::cell::WorkClass;
 
 use crate::schema;
+
+/// What a handler that reads answers with, in place of `axum::Json`.
+///
+/// Return `Result<Answer<T>, Problem>`, and say how long the answer holds:
+/// - [`Answer::until_written`] where it follows from the request and the warehouse alone: it is computed once, kept in
+///   memory, and given to everybody who asks the same until somebody writes to the warehouse. Never ask the clock, the
+///   ledger or a counter for such an answer.
+/// - [`Answer::for_ms`] where it also rests on something else that moves (the clock, counters, the ledger): the same, but
+///   it is given for so many milliseconds at most.
+///
+/// Where it must be computed for each request, return `axum::Json`. All the rest is done on its way out for both: an entity tag and the answer to conditional requests,
+/// compression, and, where `T` is a *list*, the formats. A list is an object in the API description with a member
+/// `items`, an array of objects: [`Page`] is one, and so is any `T` with `items: Vec<Item>`. Its path takes
+/// `?format=json|csv|parquet` and the `Accept` header without a word in the handler or its query; the columns are those
+/// that the description of `Item` gives, so describe its members by types, not by `Object`. A member
+/// `next: Option<String>` is a cursor, and the answer says by a `Link` header where the next page is.
+#[derive(Debug)]
+pub struct Answer<T> {
+    body: T,
+    holds: Holds,
+}
+
+/// How long answers hold that rest on more than the warehouse and stand still for nobody to notice.
+pub const A_SECOND_MS: u64 = 1_000;
+
+/// How long an answer holds at most, as an extension of the response that it becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Until the warehouse is written to.
+    UntilWritten,
+    /// Until then, and no longer than so many milliseconds.
+    ForMs(u64),
+}
+
+impl<T> Answer<T> {
+    /// An answer that follows from the request and the warehouse alone.
+    pub fn until_written(body: T) -> Self {
+        Self { body, holds: Holds::UntilWritten }
+    }
+
+    /// An answer that may be given for so many milliseconds, where nobody writes meanwhile.
+    pub fn for_ms(ms: u64, body: T) -> Self {
+        Self { body, holds: Holds::ForMs(ms) }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    /// JSON, which `router` turns into what was asked for.
+    fn into_response(self) -> Response {
+        let mut response = Json(self.body).into_response();
+        response.extensions_mut().insert(self.holds);
+        response
+    }
+}
 
 /// Why each null of an object is null, by the member's name. Empty where nothing is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]

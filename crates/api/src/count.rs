@@ -32,7 +32,7 @@ impl Counters {
     }
 
     /// Writes all counters.
-    pub fn contribute(&self, exposition: &mut Exposition, listeners: usize) {
+    pub fn contribute(&self, exposition: &mut Exposition, listeners: usize, paced: u64) {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for ((path, status), count) in &answers {
             let labels = [("path", path.as_str()), ("status", &status.to_string())];
@@ -48,6 +48,8 @@ impl Counters {
         let cut_off = self.cut_off.load(Ordering::Relaxed);
         let meaning = "Listeners of /v1/events that were too slow and cut off.";
         exposition.counter("naap_api_listeners_cut_off_total", meaning, &[], cut_off);
+        let meaning = "Requests to the API of clients that asked too often.";
+        exposition.counter("naap_api_paced_requests_total", meaning, &[], paced);
         let panics = self.panics.load(Ordering::Relaxed);
         let meaning = "Requests that failed by a fault of ours.";
         exposition.counter("naap_api_panics_total", meaning, &[], panics);

@@ -1,21 +1,30 @@
-//! What every request passes: an id, bounds on its size, on its time and on how many there are, and problem documents
-//! for whatever goes wrong below. It looks at no query and no answer.
+//! What every request passes: an id, bounds on how often its client may ask, on its size, on its time and on how many
+//! there are, and problem documents for whatever goes wrong below. It looks at no query and no answer.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State as Given};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use pace::{Purse, Spent, Visitors};
 use tracing::Instrument as _;
 
+use crate::paths::Paths;
 use crate::problem::{Code, Problem};
 use crate::query::QUERY_BYTES_MAX;
 use crate::state::State;
 
 /// The header that names a request: taken over if it is plain, given out otherwise.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a client has left, as the draft `draft-ietf-httpapi-ratelimit-headers` has it.
+pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What a client may ask in all, as the same draft has it.
+pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The longest id that is taken over.
 const REQUEST_ID_BYTES_MAX: usize = 64;
@@ -30,7 +39,9 @@ pub async fn identify(Given(state): Given<State>, request: Request, next: Next) 
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let said = response.extensions().get::<Problem>().cloned();
+        let before = std::mem::take(response.headers_mut());
         response = said.unwrap_or_else(|| problem_for(status)).render(Some(&id));
+        keep_headers(before, response.headers_mut());
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -39,6 +50,66 @@ pub async fn identify(Given(state): Given<State>, request: Request, next: Next) 
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     state.counters().answered(&path, response.status().as_u16());
     response
+}
+
+/// Hands the headers of an answer on to the problem document in its place, which has its own about its content.
+fn keep_headers(before: HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in before {
+        let Some(name) = name else { continue };
+        if name != header::CONTENT_LENGTH && !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Takes a request out of what its client may ask, and says what is left.
+pub async fn pace(
+    Given((state, paths)): Given<(State, Arc<Paths>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let visitors = state.visitors();
+    let cost = paths.of(&request).cost;
+    match visitors.admit(request.extensions(), request.headers(), cost) {
+        Ok(None) => next.run(request).await,
+        Ok(Some(purse)) => {
+            let mut response = next.run(request).await;
+            say(visitors, purse, response.headers_mut());
+            response
+        }
+        Err(Spent { purse, wait }) => {
+            let seconds = whole_seconds(wait);
+            let detail = format!("this client asks too often: the request costs {cost} of it");
+            let instead =
+                format!("Send it again in {seconds} s; RateLimit-Policy says how often you may.");
+            let mut response = Problem::new(Code::Paced, detail, instead).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            say(visitors, purse, response.headers_mut());
+            response
+        }
+    }
+}
+
+/// Says what a client has left of what it may ask.
+fn say(visitors: &Visitors, purse: Purse, headers: &mut HeaderMap) {
+    let Some(whole) = visitors.policy() else { return };
+    let said = [
+        (RATE_LIMIT, format!("\"client\";r={};t={}", purse.left, whole_seconds(purse.full_in))),
+        (
+            RATE_LIMIT_POLICY,
+            format!("\"client\";q={};w={}", whole.left, whole_seconds(whole.full_in)),
+        ),
+    ];
+    for (name, text) in said {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Seconds, rounded up.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 fn request_id(headers: &HeaderMap) -> String {

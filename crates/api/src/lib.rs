@@ -24,6 +24,7 @@ mod cursor;
 mod schema;
 
 mod guard;
+mod paths;
 mod router;
 mod routes;
 

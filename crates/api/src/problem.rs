@@ -73,6 +73,10 @@ codes! {
     Body = "E-API-BODY", PAYLOAD_TOO_LARGE, "Request body too large",
     /// A query that is too long.
     QueryLength = "E-API-QUERY-LENGTH", URI_TOO_LONG, "Query too long",
+    /// The answer cannot be written as the request wants it.
+    Format = "E-API-FORMAT", NOT_ACCEPTABLE, "Not served in this form",
+    /// The client has asked too often.
+    Paced = "E-API-PACED", TOO_MANY_REQUESTS, "Too many requests",
     /// Too many requests are under way.
     Busy = "E-API-BUSY", SERVICE_UNAVAILABLE, "Too busy",
     /// The answer took too long.
@@ -142,6 +146,7 @@ impl utoipa::IntoResponses for Problems {
                 "An unknown, repeated or invalid parameter, cursor or header. Nothing is guessed.",
             ),
             ("404", "Nothing is known under this path or name."),
+            ("429", "This client asks too often: try again after `retry-after`."),
             ("503", "Too busy, too slow, or the store failed: try again after `retry-after`."),
             ("default", "Any other error."),
         ];

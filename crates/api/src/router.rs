@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header::{ETAG, LINK, RETRY_AFTER};
 use axum::http::{HeaderName, Method};
 use axum::middleware::from_fn_with_state;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -14,6 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::guard;
 use crate::health::Outcome;
+use crate::paths::Paths;
 use crate::problem::{Code, Document};
 use crate::routes::{
     documents, events, explain, export, healthz, job, jobs, landing, metrics, orchestrator,
@@ -78,7 +80,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The whole API.
 pub fn router(state: State) -> Router {
-    let described: Arc<[u8]> = documents::bytes(&openapi()).into();
+    let openapi = openapi();
+    let paths = Arc::new(Paths::of_description(&openapi));
+    let described: Arc<[u8]> = documents::bytes(&openapi).into();
     let reads = Router::from(reads())
         .route("/", axum::routing::get(landing::landing))
         .layer(axum::Extension(documents::Described(described)))
@@ -91,7 +95,14 @@ pub fn router(state: State) -> Router {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD])
         .allow_headers(["last-event-id", "x-request-id"].map(HeaderName::from_static))
-        .expose_headers([guard::REQUEST_ID]);
+        .expose_headers([
+            ETAG,
+            LINK,
+            RETRY_AFTER,
+            guard::RATE_LIMIT,
+            guard::RATE_LIMIT_POLICY,
+            guard::REQUEST_ID,
+        ]);
     reads
         .merge(Router::from(watches()))
         .fallback(guard::no_path)
@@ -100,6 +111,7 @@ pub fn router(state: State) -> Router {
         .layer(CatchPanicLayer::custom(move |reason: Box<dyn std::any::Any + Send>| {
             guard::panicked(&panics, reason.as_ref())
         }))
+        .layer(from_fn_with_state((state.clone(), paths), guard::pace))
         .layer(from_fn_with_state(state.clone(), guard::identify))
         .layer(cors)
         .with_state(state)

@@ -2,12 +2,13 @@
 //!
 //! HTTP/1.1 in plain text, for loopback or behind a proxy that speaks TLS. It knows no path.
 
-use std::future::Future;
+mod guests;
+mod paced;
+
+use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,36 +20,59 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use guests::Guests;
+use paced::Paced;
 
 /// The bounds of the door.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// Whether clients on this machine may have no more connections than others.
+    pub bounds_loopback: bool,
     /// Connections at once; further ones wait to be accepted.
     pub connections: usize,
+    /// Connections of one client at once, where a /64 of IPv6 is one; further ones are told to come back.
+    pub connections_per_client: usize,
     /// How long the last answers may take once it is time to stop.
     pub drain_ms: u64,
     /// How long a client may take to send a request's head, or may be idle between requests.
     pub head_ms: u64,
-    /// How long a client may take nothing of an answer.
+    /// Proxies, which may have as many connections as there are.
+    pub proxies: BTreeSet<IpAddr>,
+    /// How long a client may take nothing of an answer, or too little: see [`BYTES_PER_S_MIN`].
     pub stall_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 1_024, drain_ms: 10_000, head_ms: 15_000, stall_ms: 30_000 }
+        Self {
+            bounds_loopback: false,
+            connections: 1_024,
+            connections_per_client: 128,
+            drain_ms: 10_000,
+            head_ms: 15_000,
+            proxies: BTreeSet::new(),
+            stall_ms: 30_000,
+        }
     }
 }
 
 /// The most bytes of a request's head: an over-long query must reach the router to be refused there.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// A client that takes an answer more slowly than this has, all in all, as long as one that takes nothing. The slowest
+/// lines that people still have are several times as fast.
+pub const BYTES_PER_S_MIN: u32 = 1_024;
+
+/// What a client is told that has too many connections: nothing of its request was read.
+const CROWDED: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-length: 0\r\n\r\n";
 
 /// The pause after the system had no room for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,6 +85,7 @@ pub async fn serve(
     cancel: CancellationToken,
 ) -> Result<(), Error> {
     let room = Arc::new(Semaphore::new(options.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let guests = Arc::new(Guests::new(&options));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let outcome = loop {
@@ -75,12 +100,17 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, from)) => {
-                let connection = connect(stream, from, router.clone(), options);
+                let Some(guest) = guests.admit(from.ip()) else {
+                    // It fits what the system buffers for any connection; where it does not, there is nobody to tell.
+                    stream.try_write(CROWDED).ok();
+                    continue;
+                };
+                let connection = connect(stream, from, router.clone(), &options);
                 let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     // Whatever ended it, the client is gone: there is nobody to tell.
                     connection.await.ok();
-                    drop(permit);
+                    drop((guest, permit));
                 });
             }
             Err(source) if is_lasting(&source) => break Err(Error::Accept { source }),
@@ -104,8 +134,8 @@ fn connect(
     stream: TcpStream,
     from: SocketAddr,
     router: Router,
-    options: Options,
-) -> impl GracefulConnection<Error = hyper::Error> {
+    options: &Options,
+) -> impl GracefulConnection<Error = hyper::Error> + use<> {
     let router = TowerToHyperService::new(router);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(from));
@@ -129,76 +159,4 @@ fn is_lasting(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected | io::ErrorKind::Unsupported
     )
-}
-
-/// A connection whose peer must keep taking what is written.
-struct Paced {
-    stall: Duration,
-    stream: TcpStream,
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Paced {
-    fn new(stream: TcpStream, stall: Duration) -> Self {
-        Self { stall, stream, waiting: None }
-    }
-
-    /// Passes on an outcome of writing; a wait that is too long becomes an error.
-    fn pace<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        outcome: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.waiting = None;
-            return outcome;
-        }
-        let stall = self.stall;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
-        ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
-    }
-}
-
-impl AsyncRead for Paced {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Paced {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = pin!(&mut self.stream).poll_write(context, bytes);
-        self.pace(context, outcome)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = pin!(&mut self.stream).poll_write_vectored(context, slices);
-        self.pace(context, outcome)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = pin!(&mut self.stream).poll_flush(context);
-        self.pace(context, outcome)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_shutdown(context)
-    }
 }

@@ -7,6 +7,7 @@ use events::event::Network;
 use events::identity::PublisherKey;
 use events::refusal::Defect;
 use ledger::Ledger;
+use pace::Visitors;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use warehouse::Reader;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub nodes: Vec<Heard>,
     /// Cancelled when the process stops: listeners are let go.
     pub stopping: CancellationToken,
+    /// How often each client may call.
+    pub visitors: Arc<Visitors>,
     /// Where facts and scorecards are read.
     pub warehouse: Arc<dyn Reader>,
 }
@@ -127,6 +130,7 @@ struct Inner {
     sources: Arc<Sources>,
     stopping: CancellationToken,
     streams: Arc<Semaphore>,
+    visitors: Arc<Visitors>,
 }
 
 /// Health checks and metrics at once, apart from other reads so that they answer when those are stuck.
@@ -153,6 +157,7 @@ impl State {
             sources: Arc::new(Sources { exports, ledger, warehouse }),
             stopping: parts.stopping,
             streams: gate(limits.streams),
+            visitors: parts.visitors,
         }))
     }
 
@@ -199,6 +204,11 @@ impl State {
     /// Cancelled when the process stops.
     pub fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
+    }
+
+    /// How often each client may call.
+    pub fn visitors(&self) -> &Visitors {
+        &self.0.visitors
     }
 
     /// Room for one more request, if there is any.

@@ -69,6 +69,13 @@ sections! {
         reads_max: usize,
         exports_max: usize,
         request_ms: u64,
+        requests_per_s: u32,
+        requests_burst: u32,
+        bounds_loopback: bool,
+        connections_max: usize,
+        connections_per_client_max: usize,
+        head_ms: u64,
+        stall_ms: u64,
     }
     /// Peers.
     Channel {

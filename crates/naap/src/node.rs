@@ -115,10 +115,10 @@ impl Node {
             node_intake = Some(address);
             let router =
                 http::router(settings, Arc::clone(&spool), Arc::clone(&clock_ms), counts.clone())?;
-            doors.push(
-                failures
-                    .watch("the HTTP door", web::serve(listener, router, stop_ms, closing.clone())),
-            );
+            doors.push(failures.watch(
+                "the HTTP door",
+                web::serve(listener, router, web::door(config), closing.clone()),
+            ));
         }
         let version = env!("CARGO_PKG_VERSION").parse().context("the version is a label")?;
         let settings =

@@ -73,8 +73,8 @@ async fn publish(config: &Config, console: Console) -> anyhow::Result<()> {
     let served = Served { sink: None, feed: None, source: Some(Arc::new(shelves)), visitors };
     let router = channel::http::router(served, Limits::default()).merge(metrics(gifts));
     let (stop_ms, stopping) = (config.instance.stop_ms, CancellationToken::new());
-    let serving =
-        failures.watch("serving", web::serve(listener, router, stop_ms, stopping.clone()));
+    let serving = web::serve(listener, router, web::door(config), stopping.clone());
+    let serving = failures.watch("serving", serving);
     let signals = Signals::listen()?;
     addresses.write(&instance, &failures)?;
     console.line(format_args!("sends to   {}", config.channel.to.join(", ")))?;

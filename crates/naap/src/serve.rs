@@ -46,8 +46,8 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let signals = Signals::listen()?;
     console.line(format_args!("API http://{}, described at /docs", listener.local_addr()?))?;
-    let serving = failures
-        .watch("serving", web::serve(listener, router, config.instance.stop_ms, stopping.clone()));
+    let serving = web::serve(listener, router, web::door(config), stopping.clone());
+    let serving = failures.watch("serving", serving);
     let outcome = failed.or_asked(signals).await;
     stopping.cancel();
     following.stop();

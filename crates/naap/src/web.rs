@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use api::live::Feed;
+use api::serve::Options;
 use api::state::LedgerSource;
 use api::{Limits, Parts, State};
+use pace::{Allowance, Visitors};
 use pipeline::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -76,6 +78,12 @@ pub fn router(
         network: config.instance.network,
         nodes: gifts.nodes,
         stopping,
+        visitors: Arc::new(Visitors::new(Allowance {
+            bounds_loopback: config.api.bounds_loopback,
+            burst: config.api.requests_burst,
+            per_second: config.api.requests_per_s,
+            proxies: config.accept.proxies.clone(),
+        })),
         warehouse: sources.warehouse,
     }))
 }
@@ -92,13 +100,25 @@ pub fn taken(address: SocketAddr, what: &str, flag: &str) -> String {
     )
 }
 
+/// The bounds of a door.
+pub fn door(config: &Config) -> Options {
+    Options {
+        bounds_loopback: config.api.bounds_loopback,
+        connections: config.api.connections_max,
+        connections_per_client: config.api.connections_per_client_max,
+        drain_ms: config.instance.stop_ms / 2,
+        head_ms: config.api.head_ms,
+        proxies: config.accept.proxies.clone(),
+        stall_ms: config.api.stall_ms,
+    }
+}
+
 /// Serves until `stopping`.
 pub async fn serve(
     listener: TcpListener,
     router: axum::Router,
-    stop_ms: u64,
+    options: Options,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
-    let options = api::serve::Options { drain_ms: stop_ms / 2, ..api::serve::Options::default() };
     api::serve(listener, router, options, stopping).await.context("the API failed")
 }

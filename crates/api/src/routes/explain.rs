@@ -1,6 +1,5 @@
 //! `/v1/explain/{operator}`: why an operator's scores are what they are, down to the signed batches.
 
-use axum::Json;
 use axum::extract::State as Given;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +10,7 @@ use sla::explain::{Explanation, Moved, text};
 use sla::window::Window;
 use utoipa::IntoParams;
 
+use crate::answer::Answer;
 use crate::explaining::{Explained, Unexplained, explained, newest};
 use crate::problem::{Code, Problem, Problems};
 use crate::query::{Query, Segments};
@@ -72,6 +72,7 @@ pub struct ExplainAnswer {
 /// does not count and why, and what would raise the score.
 #[utoipa::path(
     get, path = "/v1/explain/{operator}", tag = "scores",
+    extensions(("x-naap-cost" = json!(20))),
     params(
         ("operator" = inline(schema::Address), Path, description = "The operator."),
         ExplainQuery,
@@ -99,7 +100,8 @@ pub async fn explain(
         let page = text(&explanation, &moved);
         return Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], page).into_response());
     }
-    Ok(Json(ExplainAnswer { explanation, is_whole, looked_at, moved, network }).into_response())
+    let answer = ExplainAnswer { explanation, is_whole, looked_at, moved, network };
+    Ok(Answer::until_written(answer).into_response())
 }
 
 fn unsettled() -> Problem {

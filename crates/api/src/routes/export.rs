@@ -64,6 +64,7 @@ pub async fn manifest(
 /// context, the register that the context names, and a line each, an hour's batches or a longer window's tallies. A body that ends early is not the file.
 #[utoipa::path(
     get, path = "/v1/exports/{window}/{file}", tag = "windows",
+    extensions(("x-naap-cost" = json!(20))),
     params(
         ("window" = inline(schema::Window), Path, description = "The window."),
         ("file" = String, Path, description = "A name from the manifest."),

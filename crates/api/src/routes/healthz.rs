@@ -16,6 +16,7 @@ use crate::state::State;
 /// `checks` when not.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation",
+    extensions(("x-naap-cost" = json!(0))),
     responses((status = 200, description = "All is well.", body = Healthy), Problems),
 )]
 pub async fn healthz(

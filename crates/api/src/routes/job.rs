@@ -4,13 +4,13 @@
 mod claims;
 mod hours;
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::JobId;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
+use crate::answer::{A_SECOND_MS, Answer};
 use crate::cursor::List;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query, Segments};
@@ -63,7 +63,7 @@ pub async fn job(
     Given(state): Given<State>,
     segments: Segments,
     Query(query): Query<JobQuery>,
-) -> Result<Json<JobDetail>, Problem> {
+) -> Result<Answer<JobDetail>, Problem> {
     let job_id: JobId = segments.parse("id", "Send 32 lower-case hex digits.")?;
     let network = state.network(query.network);
     let limit = query.limit.unwrap_or(Limit::DEFAULT);
@@ -81,5 +81,5 @@ pub async fn job(
         let hours = rows.into_iter().map(HourFact::from).collect();
         Ok(JobDetail { job_id, network, hours, claims })
     });
-    Ok(Json(detail.await?))
+    Ok(Answer::for_ms(A_SECOND_MS, detail.await?))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::{Network, Origin, Workload};
 use events::identity::{Address, JobId, Model, Pipeline, Region};
@@ -14,7 +13,7 @@ use utoipa::IntoParams;
 use warehouse::page::Paged;
 use warehouse::view::{JobFilter, JobRow};
 
-use crate::answer::{Page, Reasons, Work};
+use crate::answer::{Answer, Page, Reasons, Work};
 use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
@@ -142,7 +141,7 @@ impl From<JobRow> for JobSummary {
 pub async fn jobs(
     Given(state): Given<State>,
     Query(query): Query<JobsQuery>,
-) -> Result<Json<Page<JobSummary>>, Problem> {
+) -> Result<Answer<Page<JobSummary>>, Problem> {
     let network = state.network(query.network);
     let filter = JobFilter {
         from_ms: query.from_ms,
@@ -161,7 +160,7 @@ pub async fn jobs(
     });
     let Paged { next, rows } = paged.await?;
     let items = rows.into_iter().map(JobSummary::from).collect();
-    Ok(Json(sheet.answer(items, next)))
+    Ok(Answer::until_written(sheet.answer(items, next)))
 }
 
 fn check_span(filter: &JobFilter) -> Result<(), Problem> {

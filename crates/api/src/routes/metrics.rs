@@ -22,7 +22,8 @@ pub async fn metrics(
 ) -> Result<impl IntoResponse, Problem> {
     let text = state.inspect(|state| {
         let mut exposition = Exposition::default();
-        state.counters().contribute(&mut exposition, state.feed().listeners());
+        let (listeners, paced) = (state.feed().listeners(), state.visitors().turned_away());
+        state.counters().contribute(&mut exposition, listeners, paced);
         for contribute in state.contributors() {
             contribute(&mut exposition);
         }

@@ -1,6 +1,5 @@
 //! `/v1/orchestrators/{address}`: one orchestrator with its results in the latest settled hour that names it.
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::Address;
@@ -10,6 +9,7 @@ use utoipa::IntoParams;
 use warehouse::page::{Cursor, Page, Party};
 use warehouse::view::{OrchestratorRow, ScoreFilter};
 
+use crate::answer::{A_SECOND_MS, Answer};
 use crate::problem::{Problem, Problems};
 use crate::query::{Query, Segments};
 use crate::routes::orchestrators::Orchestrator;
@@ -59,7 +59,7 @@ pub async fn orchestrator(
     Given(state): Given<State>,
     segments: Segments,
     Query(query): Query<OrchestratorQuery>,
-) -> Result<Json<OrchestratorDetail>, Problem> {
+) -> Result<Answer<OrchestratorDetail>, Problem> {
     let address: Address = segments.parse("address", ADDRESS_INSTEAD)?;
     let network = state.network(query.network);
     let now = state.now();
@@ -75,7 +75,7 @@ pub async fn orchestrator(
         let scores = results(sources, network, &row)?;
         Ok(OrchestratorDetail { network, orchestrator: row.into(), scores })
     });
-    Ok(Json(detail.await?))
+    Ok(Answer::for_ms(A_SECOND_MS, detail.await?))
 }
 
 /// The row of one party: the first behind the greatest key that is smaller.

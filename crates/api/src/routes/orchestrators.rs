@@ -1,6 +1,5 @@
 //! `/v1/orchestrators`: everybody who ever had a job here. It judges nobody: how each stood is read from scorecards.
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::{Address, ServiceUrl};
@@ -12,7 +11,7 @@ use utoipa::IntoParams;
 use warehouse::page;
 use warehouse::view::{OrchestratorRow, Standing};
 
-use crate::answer::{Page, Reasons, Work};
+use crate::answer::{A_SECOND_MS, Answer, Page, Reasons, Work};
 use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
@@ -132,7 +131,7 @@ impl From<Standing> for LatestStanding {
 pub async fn orchestrators(
     Given(state): Given<State>,
     Query(query): Query<OrchestratorsQuery>,
-) -> Result<Json<Page<Orchestrator>>, Problem> {
+) -> Result<Answer<Page<Orchestrator>>, Problem> {
     let network = state.network(query.network);
     let (sheet, page) =
         Sheet::of("orchestrators", network, &(), query.cursor.as_deref(), query.limit)?;
@@ -142,5 +141,5 @@ pub async fn orchestrators(
     });
     let page::Paged { next, rows } = paged.await?;
     let items = rows.into_iter().map(Orchestrator::from).collect();
-    Ok(Json(sheet.answer(items, next)))
+    Ok(Answer::for_ms(A_SECOND_MS, sheet.answer(items, next)))
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::{Network, Role};
 use events::identity::{Address, Digest, NodeId, PublisherKey};
@@ -14,7 +13,7 @@ use utoipa::IntoParams;
 use warehouse::page::Paged;
 use warehouse::record::PublisherRow;
 
-use crate::answer::{Page, Reasons};
+use crate::answer::{A_SECOND_MS, Answer, Page, Reasons};
 use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
@@ -122,7 +121,7 @@ pub struct Gap {
 pub async fn publishers(
     Given(state): Given<State>,
     Query(query): Query<PublishersQuery>,
-) -> Result<Json<Page<Publisher>>, Problem> {
+) -> Result<Answer<Page<Publisher>>, Problem> {
     let network = state.network(query.network);
     let (sheet, page) =
         Sheet::of("publishers", network, &(), query.cursor.as_deref(), query.limit)?;
@@ -144,7 +143,7 @@ pub async fn publishers(
         Ok((rows.into_iter().map(item).collect(), next))
     });
     let (items, next) = paged.await?;
-    Ok(Json(sheet.answer(items, next)))
+    Ok(Answer::for_ms(A_SECOND_MS, sheet.answer(items, next)))
 }
 
 fn refusals_of(

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::PublisherKey;
@@ -13,7 +12,7 @@ use sla::window::Hour;
 use utoipa::IntoParams;
 use warehouse::view::{RefusalRow, Source};
 
-use crate::answer::Reasons;
+use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::schema;
@@ -105,7 +104,7 @@ pub struct RefusedAt {
 pub async fn refusals(
     Given(state): Given<State>,
     Query(query): Query<RefusalsQuery>,
-) -> Result<Json<Refusals>, Problem> {
+) -> Result<Answer<Refusals>, Problem> {
     let network = state.network(query.network);
     let rows = state.read(move |sources| {
         let rows = sources.warehouse.refusals(network, query.publisher.as_ref());
@@ -119,7 +118,7 @@ pub async fn refusals(
     let nodes: Vec<_> =
         state.nodes().iter().filter(is_asked).map(|heard| (heard.refused)()).collect();
     let items = Defect::ALL.iter().map(|defect| refused(*defect, &rows, &nodes)).collect();
-    Ok(Json(Refusals { items, network }))
+    Ok(Answer::for_ms(A_SECOND_MS, Refusals { items, network }))
 }
 
 /// What nodes refuse before it becomes an event, so that nobody else hears of it.

@@ -4,7 +4,6 @@ mod parts;
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::{Network, Workload};
 use events::identity::{Address, Digest, Model, Pipeline, ServiceUrl};
@@ -17,7 +16,7 @@ use utoipa::IntoParams;
 use warehouse::page::{Page as Pages, Paged};
 use warehouse::view::{ScoreFilter, ScoreRow};
 
-use crate::answer::{Reasons, Work};
+use crate::answer::{Answer, Reasons, Work};
 use crate::cursor::List;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
@@ -257,7 +256,7 @@ impl From<Indicator> for ScoreIndicator {
 pub async fn scores(
     Given(state): Given<State>,
     Query(query): Query<ScoresQuery>,
-) -> Result<Json<Scores>, Problem> {
+) -> Result<Answer<Scores>, Problem> {
     let network = state.network(query.network);
     let limit = query.limit.unwrap_or(Limit::DEFAULT);
     let asked = query.window;
@@ -298,7 +297,7 @@ pub async fn scores(
             reasons,
         })
     });
-    Ok(Json(answer.await?))
+    Ok(Answer::until_written(answer.await?))
 }
 
 /// The answer where no hour was named and none has settled.

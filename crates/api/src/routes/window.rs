@@ -1,6 +1,5 @@
 //! `/v1/windows/{window}`: one window's scorecard, byte for byte as it was digested, with what stands beside it.
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::{Digest, PublisherKey};
@@ -12,7 +11,7 @@ use sla::window::{Hour, Span, Window};
 use utoipa::IntoParams;
 use warehouse::view::HourView;
 
-use crate::answer::Reasons;
+use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Code, Problem, Problems};
 use crate::query::{Query, Segments};
 use crate::routes::windows::{Revision, WindowState};
@@ -103,7 +102,7 @@ pub async fn window(
     Given(state): Given<State>,
     segments: Segments,
     Query(query): Query<WindowQuery>,
-) -> Result<Json<WindowDetail>, Problem> {
+) -> Result<Answer<WindowDetail>, Problem> {
     let window: Window = segments.parse("window", WINDOW_INSTEAD)?;
     let hour = window.last;
     let network = state.network(query.network);
@@ -119,7 +118,7 @@ pub async fn window(
             (None, None) => of_provisional(sources, network, hour, now),
         }
     });
-    Ok(Json(detail.await?))
+    Ok(Answer::for_ms(A_SECOND_MS, detail.await?))
 }
 
 /// The problem that a longer window is not there.

@@ -1,6 +1,5 @@
 //! `/v1/windows`: the hours that something is known of, with their revisions and digests.
 
-use axum::Json;
 use axum::extract::State as Given;
 use events::event::Network;
 use events::identity::Digest;
@@ -11,7 +10,7 @@ use utoipa::IntoParams;
 use warehouse::page::Paged;
 use warehouse::view::{RevisionRow, SpanRow};
 
-use crate::answer::{Page, Reasons};
+use crate::answer::{A_SECOND_MS, Answer, Page, Reasons};
 use crate::cursor::Sheet;
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
@@ -144,7 +143,7 @@ impl From<RevisionRow> for Revision {
 pub async fn windows(
     Given(state): Given<State>,
     Query(query): Query<WindowsQuery>,
-) -> Result<Json<Page<WindowSummary>>, Problem> {
+) -> Result<Answer<Page<WindowSummary>>, Problem> {
     let network = state.network(query.network);
     let (sheet, page) = Sheet::of("windows", network, &(), query.cursor.as_deref(), query.limit)?;
     let now = state.now();
@@ -174,5 +173,5 @@ pub async fn windows(
         Ok((items, next))
     });
     let (items, next) = paged.await?;
-    Ok(Json(sheet.answer(items, next)))
+    Ok(Answer::for_ms(A_SECOND_MS, sheet.answer(items, next)))
 }

@@ -138,3 +138,93 @@ async fn a_client_that_takes_nothing_is_let_go() {
     assert!(to_end(&mut stuck).await.len() < 64 * 1024 * 1024);
     door.stop().await;
 }
+
+#[tokio::test]
+async fn requests_sent_at_once_are_answered_in_order() {
+    let world = World::settled();
+    let door = Door::open(&world, Options::default()).await;
+    let mut stream = door.connect().await;
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: naap\r\n\r\n");
+    let all = [ask("/v1/jobs?limit=1"), ask("/v1/nothing"), ask("/healthz")].concat();
+    stream.write_all(all.as_bytes()).await.unwrap();
+    let answers = until(&mut stream, "\"checks\"").await;
+    let statuses: Vec<&str> =
+        answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "404", "200"]);
+    door.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_again_and_again_without_reading_is_let_go() {
+    let world = World::settled();
+    let options = Options { stall_ms: 50, connections: 1, ..Options::default() };
+    let door = Door::open(&world, options).await;
+    let mut stuck = door.connect().await;
+    let request = b"GET /v1/openapi.json HTTP/1.1\r\nhost: naap\r\n\r\n".repeat(64);
+    let asking = tokio::spawn(async move {
+        // It ends when the other side hangs up, which is what is waited for.
+        while stuck.write_all(&request).await.is_ok() {}
+    });
+    let mut next = door.connect().await;
+    next.write_all(b"GET /healthz HTTP/1.1\r\nhost: naap\r\n\r\n").await.unwrap();
+    until(&mut next, "\"checks\"").await;
+    tokio::time::timeout(DEADLINE, asking).await.unwrap().unwrap();
+    door.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let world = World::empty();
+    let door = Door::open(&world, Options::default()).await;
+    let mut stream = door.connect().await;
+    let long = format!("GET /healthz HTTP/1.1\r\nx: {}", "x".repeat(100_000));
+    stream.write_all(long.as_bytes()).await.ok();
+    let said = String::from_utf8(to_end(&mut stream).await).unwrap();
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+    let mut stream = door.connect().await;
+    let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(1_000));
+    stream.write_all(many.as_bytes()).await.unwrap();
+    assert!(until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 431"));
+    door.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_has_only_so_many_connections() {
+    let world = World::empty();
+    let bounded =
+        Options { bounds_loopback: true, connections_per_client: 2, ..Options::default() };
+    let door = Door::open(&world, bounded.clone()).await;
+    let ask = b"GET /healthz HTTP/1.1\r\nhost: naap\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = door.connect().await;
+        stream.write_all(ask).await.unwrap();
+        until(&mut stream, "\"checks\"").await;
+        held.push(stream);
+    }
+    let mut third = door.connect().await;
+    let refused = String::from_utf8(to_end(&mut third).await).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after: 1"), "{refused}");
+    drop(held.pop());
+    // The door learns at its own time that the client has gone.
+    let served = async {
+        loop {
+            let mut again = door.connect().await;
+            again.write_all(ask).await.ok();
+            let mut first = [0; 12];
+            if again.read_exact(&mut first).await.is_ok() && &first == b"HTTP/1.1 200" {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, served).await.unwrap();
+    door.stop().await;
+    let free = Door::open(&World::empty(), Options { bounds_loopback: false, ..bounded }).await;
+    for _ in 0..5 {
+        let mut stream = free.connect().await;
+        stream.write_all(ask).await.unwrap();
+        until(&mut stream, "\"checks\"").await;
+        held.push(stream);
+    }
+    free.stop().await;
+}

@@ -9,6 +9,7 @@ mod fuzz;
 mod jobs;
 mod openapi;
 mod operation;
+mod pacing;
 mod paging;
 mod problems;
 mod reads;

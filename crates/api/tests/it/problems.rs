@@ -141,6 +141,7 @@ fn with_clock(limits: Limits, clock: impl Fn() -> u64 + Send + Sync + 'static) -
         network: Network::Simulation,
         nodes: Vec::new(),
         stopping,
+        visitors: Arc::default(),
         warehouse,
     }))
 }
@@ -193,6 +194,7 @@ async fn a_store_that_hangs_costs_a_bounded_wait_and_leaves_health_alone() {
         network: Network::Simulation,
         nodes: Vec::new(),
         stopping: world.stopping.clone(),
+        visitors: Arc::default(),
         warehouse: world.warehouse.clone(),
     }));
     let first = tokio::spawn({

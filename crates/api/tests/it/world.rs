@@ -22,6 +22,7 @@ use events::unit::{Millis, UnixMillis};
 use events::wire;
 use http_body_util::BodyExt as _;
 use ledger::{Entry, Ledger};
+use pace::{Allowance, Visitors};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,15 @@ impl World {
     }
 
     pub fn bounded(limits: Limits, bounds: Bounds) -> Self {
+        Self::of(limits, bounds, Visitors::default())
+    }
+
+    /// A world that bounds how often each client may ask.
+    pub fn paced(allowance: Allowance) -> Self {
+        Self::of(Limits::default(), Bounds::default(), Visitors::new(allowance))
+    }
+
+    fn of(limits: Limits, bounds: Bounds, visitors: Visitors) -> Self {
         let folder = TempDir::new().unwrap();
         let (ledger, _) = Ledger::open(&folder.path().join("ledger"), Default::default()).unwrap();
         let ledger = Arc::new(ledger);
@@ -90,6 +100,7 @@ impl World {
                 }),
             }],
             stopping: stopping.clone(),
+            visitors: Arc::new(visitors),
             warehouse: warehouse.clone(),
         });
         let router = api::router(state);
