@@ -15,6 +15,7 @@ use sla::hour::{OpenJobs, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::register::Register;
+use sla::rollup::Detail;
 use sla::score::{Question, Scoring};
 use sla::scorecard::{Basis, Grade, PinnedHour, Scorecard, digest_of};
 use sla::tally::Tally;
@@ -217,7 +218,8 @@ impl Hours<'_> {
         }
         let authority = Authority::of(&kept.trust, &batches);
         let all: Vec<&Opened> = batches.iter().collect();
-        Ok(settle(hour, &all, view.context.open(), &authority, &self.policy.observe).tally)
+        let (open, observe) = (view.context.open(), &self.policy.observe);
+        Ok(settle(hour, &all, open, &authority, observe, Detail::Hour).tally)
     }
 }
 

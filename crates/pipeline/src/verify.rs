@@ -18,6 +18,7 @@ use sla::hour::{EventSet, Settled, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::register::Register;
+use sla::rollup::Detail;
 use sla::score::{Question, score_hour};
 use sla::scorecard::Scorecard;
 use sla::trust::TrustFile;
@@ -348,7 +349,8 @@ fn compare(
     let authority = Authority::of(&claim.trust, batches);
     let all: Vec<&Opened> = batches.iter().collect();
     let observe = &claim.policy.observe;
-    let settled = settle(window.last, &all, claim.context.open(), &authority, observe);
+    let settled =
+        settle(window.last, &all, claim.context.open(), &authority, observe, Detail::Hour);
     let found = score_hour(&settled, claim.asked());
     let held = u64::try_from(batches.len()).unwrap_or(u64::MAX);
     if let Some(difference) =

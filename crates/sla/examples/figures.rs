@@ -174,7 +174,7 @@ fn measure(controller: &Person, batches: &[Batch]) {
     let trust = trust([controller]);
     let (hour, open) = (Hour::of(BEGIN), OpenJobs::new());
     let authority = Authority::of(&trust, &opened);
-    let settled = settle(hour, &all, &open, &authority, &policy.observe);
+    let settled = settle(hour, &all, &open, &authority, &policy.observe, Detail::Hour);
     let count = settled.event_set.count;
     println!("{} jobs, {} cells, {count} events", settled.jobs.len(), settled.tally.cells.len());
 
@@ -182,7 +182,7 @@ fn measure(controller: &Person, batches: &[Batch]) {
     let per_event = each.as_nanos() / u128::try_from(events).unwrap();
     println!("open       {each:>12.3?}  {per_event} ns an event");
     println!("authority  {:>12.3?}", least(|| Authority::of(&trust, &opened)));
-    let settling = || settle(hour, &all, &open, &authority, &policy.observe);
+    let settling = || settle(hour, &all, &open, &authority, &policy.observe, Detail::Hour);
     println!("settle     {:>12.3?}", least(settling));
     let register = Register::default();
     let context = Context::of(&policy, open.clone(), &register);

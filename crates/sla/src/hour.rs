@@ -5,6 +5,7 @@
 //! with the standing facts, can be exported and settled again.
 
 mod about;
+mod beside;
 mod blocks;
 mod compare;
 pub mod fact;
@@ -32,6 +33,8 @@ use crate::mapping::{Mappings, REACH};
 use crate::opened::{EVENT_AGE_MAX, Opened};
 use crate::policy::observe::{IDLE_MAX, Observe};
 use crate::probes::Probes;
+use crate::rollup::{Detail, Rollup};
+use crate::supply::{Supply, offered};
 use crate::tally::Tally;
 use crate::tally::link::{Link, links_of};
 use crate::window::Hour;
@@ -94,8 +97,12 @@ pub struct Settled {
     pub open: OpenJobs,
     /// What was refused; never part of a scorecard.
     pub refused: Refused,
+    /// The counts for people to look at.
+    pub rollup: Rollup,
     /// The facts beyond the hour that its admission rests on.
     pub standing: Standing,
+    /// What was offered in it.
+    pub supply: Vec<Supply>,
     /// The counts.
     pub tally: Tally,
     /// The batches that hold the events it rests on and prove its silences.
@@ -116,16 +123,17 @@ pub fn tally(
     observe: &Observe,
 ) -> Tally {
     let authority = Authority::of(trust, batches.iter().copied());
-    settle(hour, batches, open, &authority, observe).tally
+    settle(hour, batches, open, &authority, observe, Detail::Hour).tally
 }
 
-/// Settles an hour. `batches` may hold more than its input, in any order and any number of times.
+/// Settles an hour, for people as finely as `detail` asks. `batches` may hold more than its input, in any order and any number of times.
 pub fn settle(
     hour: Hour,
     batches: &[&Opened],
     open: &OpenJobs,
     authority: &Authority,
     observe: &Observe,
+    detail: Detail,
 ) -> Settled {
     let admission = admit(authority, batches.iter().copied(), |counted_ms, event| {
         let counts = hour.holds(counted_ms) || is_carried(open, hour, counted_ms, event.job_id);
@@ -141,7 +149,8 @@ pub fn settle(
     let probes = Probes::of(hour, batches.iter().copied(), authority);
 
     let claims = admission.admitted.iter().copied();
-    let read = read_jobs(hour, hour.end(), claims, &mappings, &probes, &coverage, observe);
+    let around = Around { coverage: &coverage, mappings: &mappings, probes: &probes };
+    let read = read_jobs(hour, hour.end(), claims, around, observe, detail);
     let said = admission.admitted.iter().chain(&read.ties).chain(&read.probes);
     let event_set = EventSet::of(said.clone());
     let mut used: BTreeSet<Position> = near.iter().map(|batch| batch.position()).collect();
@@ -162,12 +171,16 @@ pub fn settle(
     words.chains = theirs.map(|batch| batch.hash).collect();
     let mut tally = read.tally;
     tally.links = links(hour, &admission.admitted);
+    let mut rollup = read.rollup;
+    beside::add(&mut rollup, hour, &admission.admitted);
     Settled {
         event_set,
         standing: authority.standing(&words),
         jobs: read.jobs,
         open: read.open,
         refused: admission.refused,
+        rollup,
+        supply: offered(hour, &admission.admitted),
         tally,
         used,
     }
@@ -189,6 +202,17 @@ fn reach(hour: Hour) -> (UnixMillis, UnixMillis) {
     (hour.start().minus(furthest), hour.end().plus(furthest))
 }
 
+/// What is known around jobs: whose silence counts, who answers for which names, and which jobs were tests.
+#[derive(Clone, Copy)]
+pub struct Around<'a, 'b> {
+    /// Whose silence counts.
+    pub coverage: &'b Coverage,
+    /// Who answers for which names.
+    pub mappings: &'b Mappings<'a>,
+    /// Which jobs were tests.
+    pub probes: &'b Probes<'a>,
+}
+
 /// What the claims of some jobs come to.
 #[derive(Debug)]
 pub struct Read<'a> {
@@ -198,6 +222,8 @@ pub struct Read<'a> {
     pub open: OpenJobs,
     /// The commitments and reveals that name the jobs.
     pub probes: Vec<Admitted<'a>>,
+    /// The counts for people to look at.
+    pub rollup: Rollup,
     /// The counts.
     pub tally: Tally,
     /// The mapping claims that held.
@@ -212,11 +238,11 @@ pub fn read_jobs<'a>(
     hour: Hour,
     horizon: UnixMillis,
     claims: impl IntoIterator<Item = Admitted<'a>>,
-    mappings: &Mappings<'a>,
-    probes: &Probes<'a>,
-    coverage: &Coverage,
+    around: Around<'a, '_>,
     observe: &Observe,
+    detail: Detail,
 ) -> Read<'a> {
+    let Around { coverage, mappings, probes } = around;
     let claims: Vec<(JobId, Admitted<'a>)> =
         claims.into_iter().filter_map(|claim| Some((claim.event.job_id?, claim))).collect();
     // References are put in order, not claims: those are too large to be moved about.
@@ -226,7 +252,7 @@ pub fn read_jobs<'a>(
         let by_moment = (job, at_ms).cmp(&(other_job, other_at_ms));
         by_moment.then_with(|| one.order().cmp(&other.order()))
     });
-    let mut reading = Reading::new(hour, horizon, observe, mappings, probes);
+    let mut reading = Reading::new(hour, horizon, detail, observe, mappings, probes);
     let mut open = OpenJobs::new();
     for claims in order.chunk_by(|(one, ..), (next, ..)| one == next) {
         let Some((job, ..)) = claims.first() else { continue };
@@ -240,6 +266,7 @@ pub fn read_jobs<'a>(
         jobs: reading.jobs,
         open,
         probes: reading.said_of_tests,
+        rollup: reading.rollup,
         tally: reading.tally,
         ties: reading.ties,
         weighed: mappings.positions(&reading.weighed),

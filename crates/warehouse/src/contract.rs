@@ -13,6 +13,7 @@ mod hours;
 mod lists;
 mod publishers;
 mod standing;
+mod sums;
 
 use sla::window::Span;
 
@@ -39,6 +40,10 @@ pub use publishers::{publishers_are_replaced, refusals_are_counted_once};
 pub use standing::{
     counts_come_back_by_revision, hours_wait_for_their_windows, longer_windows_are_made_once,
     longer_windows_have_results, registers_are_kept_until_an_hour_changes_them,
+};
+pub use sums::{
+    counts_add_up_however_they_are_asked_for, minutes_are_kept_for_a_while,
+    offers_are_those_told_last, operators_are_all_who_had_or_offered_work,
 };
 
 /// The whole suite, each part in a home of its own that `make` makes.
@@ -77,6 +82,10 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     other_lists_cursors_are_refused,
     orchestrators_follow_their_jobs,
     networks_never_mix,
+    counts_add_up_however_they_are_asked_for,
+    minutes_are_kept_for_a_while,
+    offers_are_those_told_last,
+    operators_are_all_who_had_or_offered_work,
     publishers_are_replaced,
     refusals_are_counted_once,
     counts_come_back_by_revision,
@@ -116,7 +125,7 @@ fn answers(home: &dyn Warehouse) -> String {
     let network = sample::NETWORK;
     let page = crate::page::Page::first(100);
     format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         home.last_ordinal().unwrap(),
         home.cursor("reader").unwrap(),
         home.windows(network, &page).unwrap(),
@@ -128,5 +137,7 @@ fn answers(home: &dyn Warehouse) -> String {
         home.refusals(network, None).unwrap(),
         home.register_at(network, u64::MAX).unwrap(),
         home.unrolled_hours(network).unwrap(),
+        home.operators(network).unwrap(),
+        home.supply(network, sample::HOUR..=sample::HOUR).unwrap(),
     )
 }

@@ -17,25 +17,32 @@ pub mod sqlite;
 pub mod contract;
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use events::batch::Position;
 use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
-use events::unit::UnixMillis;
+use events::unit::{Millis, UnixMillis};
 use sla::hour::fact::JobFact;
-use sla::scorecard::{PinnedHour, Scorecard};
+use sla::rollup::Rollup;
+use sla::rollup::series::{Question, SeriesRow};
+use sla::scorecard::PinnedHour;
+use sla::supply::Supply;
 use sla::window::{Hour, Window};
 
 pub use error::Error;
 use page::{Page, Paged};
 use record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour, UnrolledHour,
-    WindowRecord,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Sums, Touch, TouchedHour,
+    UnrolledHour, WindowRecord,
 };
 use view::{
-    HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
-    ScoreFilter, ScoreRow, WindowRow, WindowView,
+    HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
+    RevisionRow, ScoreFilter, ScoreRow, WindowRow, WindowView,
 };
+
+/// How long counts are kept by the minute (requirement: 48 hours).
+pub const MINUTES_KEPT: Millis = Millis(48 * 3_600_000);
 
 /// The questions. Each answer is of one moment, and of one network.
 ///
@@ -153,6 +160,18 @@ pub trait Reader: Send + Sync {
         page: &Page,
     ) -> Result<Paged<OrchestratorRow>, Error>;
 
+    /// What was added up of what people look at, by time and by what is asked.
+    ///
+    /// Minutes are kept for [`MINUTES_KEPT`]; before that, an hour stands at its first minute.
+    fn series(&self, network: Network, question: &Question) -> Result<Vec<SeriesRow>, Error>;
+
+    /// What each orchestrator offered last, of what the hours tell; by operator and URL.
+    fn supply(&self, network: Network, hours: RangeInclusive<Hour>)
+    -> Result<Arc<[Supply]>, Error>;
+
+    /// Every operator that ever had work or offered any, by address.
+    fn operators(&self, network: Network) -> Result<Vec<OperatorRow>, Error>;
+
     /// The epochs of every publisher, by (key, epoch).
     fn publishers(&self, network: Network, page: &Page) -> Result<Paged<PublisherRow>, Error>;
 
@@ -220,7 +239,17 @@ pub trait Warehouse: Reader {
     /// Marks hours as ones whose longer windows are made, or are not to be.
     fn record_rolled(&self, network: Network, hours: &[Hour]) -> Result<(), Error>;
 
-    /// Takes the jobs of an open hour, each in place of what was known of it, and the scorecard if there is one.
+    /// Keeps the counts of a settled hour for people to look at and what was offered in it, in place of those before;
+    /// [`Self::record_hour`] does so itself. Minutes older than [`MINUTES_KEPT`] before the newest hour go.
+    fn record_rollup(
+        &self,
+        network: Network,
+        hour: Hour,
+        rollup: &Rollup,
+        supply: &[Supply],
+    ) -> Result<(), Error>;
+
+    /// Takes the jobs of an open hour, each in place of what was known of it, and what it comes to if that was counted.
     ///
     /// Says whether it did: nothing is taken for an hour that is settled.
     fn record_provisional(
@@ -228,7 +257,7 @@ pub trait Warehouse: Reader {
         network: Network,
         hour: Hour,
         jobs: &[JobFact],
-        scorecard: Option<&Scorecard>,
+        sums: Option<Sums<'_>>,
         now_ms: UnixMillis,
     ) -> Result<bool, Error>;
 

@@ -9,7 +9,9 @@ use sla::admit::Refused;
 use sla::context::Context;
 use sla::hour::fact::JobFact;
 use sla::hour::{EventSet, OpenJobs};
+use sla::rollup::Rollup;
 use sla::scorecard::Scorecard;
+use sla::supply::Supply;
 use sla::tally::Tally;
 use sla::window::Hour;
 
@@ -113,6 +115,17 @@ pub struct WindowRecord {
     pub scorecard: Scorecard,
 }
 
+/// What an open hour comes to so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums<'a> {
+    /// The counts for people to look at.
+    pub rollup: &'a Rollup,
+    /// The scorecard as it would be now.
+    pub scorecard: &'a Scorecard,
+    /// What was offered in it.
+    pub supply: &'a [Supply],
+}
+
 /// One revision of an hour with everything it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HourRecord {
@@ -134,10 +147,14 @@ pub struct HourRecord {
     pub restands: Option<Restanding>,
     /// Which revision.
     pub revision: u32,
+    /// Its counts for people to look at.
+    pub rollup: Rollup,
     /// The scorecard.
     pub scorecard: Scorecard,
     /// When it was settled.
     pub settled_ms: UnixMillis,
+    /// What was offered in it.
+    pub supply: Vec<Supply>,
     /// The counts.
     pub tally: Tally,
     /// The ledger ordinals of the batches it rests on, ascending.

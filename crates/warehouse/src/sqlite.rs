@@ -5,6 +5,7 @@
 //! Rows of job facts, results and tallies are held as they were given; SQL filters and orders them, and adds up
 //! nothing but counts of rows and refusals.
 
+mod cache;
 mod column;
 mod connection;
 mod pack;
@@ -16,6 +17,7 @@ mod hours;
 mod jobs;
 mod orchestrators;
 mod publishers;
+mod rollups;
 mod scores;
 mod search;
 mod spans;
@@ -31,12 +33,14 @@ use events::identity::Digest;
 use events::unit::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sla::hour::fact::JobFact;
-use sla::scorecard::Scorecard;
+use sla::rollup::Rollup;
+use sla::supply::Supply;
 use sla::window::Hour;
 
-use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Touch, WindowRecord};
+use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Sums, Touch, WindowRecord};
 use crate::{Error, Warehouse};
 use answers::Source;
+use cache::Cache;
 use column::sql;
 use connection::Pool;
 
@@ -52,6 +56,7 @@ pub struct Options {
 /// The home that writes.
 #[derive(Debug)]
 pub struct Sqlite {
+    cache: Cache,
     readers: Option<Pool>,
     writer: Mutex<Connection>,
 }
@@ -63,7 +68,11 @@ impl Sqlite {
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
         let writer = connection::open_writer(path, options)?;
         schema::migrate(&writer, path)?;
-        let home = Self { readers: Some(Pool::new(path)), writer: Mutex::new(writer) };
+        let home = Self {
+            cache: Cache::default(),
+            readers: Some(Pool::new(path)),
+            writer: Mutex::new(writer),
+        };
         match home.end_fill() {
             // What was recorded is there and found, only slower, until there is room.
             Err(Error::Full { .. }) | Ok(()) => Ok(home),
@@ -76,7 +85,7 @@ impl Sqlite {
         let path = Path::new(":memory:");
         let writer = connection::open_memory()?;
         schema::migrate(&writer, path)?;
-        Ok(Self { readers: None, writer: Mutex::new(writer) })
+        Ok(Self { cache: Cache::default(), readers: None, writer: Mutex::new(writer) })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -101,6 +110,10 @@ impl Sqlite {
 }
 
 impl Source for Sqlite {
+    fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     fn read<T>(
         &self,
         action: &'static str,
@@ -116,6 +129,7 @@ impl Source for Sqlite {
 /// A home that is only read, beside the process that writes it or alone.
 #[derive(Debug)]
 pub struct ReadOnly {
+    cache: Cache,
     readers: Pool,
 }
 
@@ -124,11 +138,15 @@ impl ReadOnly {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let readers = Pool::new(path);
         readers.read("open the warehouse", |connection| schema::check(connection, path))?;
-        Ok(Self { readers })
+        Ok(Self { cache: Cache::default(), readers })
     }
 }
 
 impl Source for ReadOnly {
+    fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     fn read<T>(
         &self,
         action: &'static str,
@@ -215,16 +233,28 @@ impl Warehouse for Sqlite {
         self.write(spans::RECORD_ROLLED, |transaction| spans::rolled(transaction, network, hours))
     }
 
+    fn record_rollup(
+        &self,
+        network: Network,
+        hour: Hour,
+        rollup: &Rollup,
+        supply: &[Supply],
+    ) -> Result<(), Error> {
+        self.write(rollups::RECORD, |transaction| {
+            rollups::record(transaction, network, hour, rollup, supply)
+        })
+    }
+
     fn record_provisional(
         &self,
         network: Network,
         hour: Hour,
         jobs: &[JobFact],
-        scorecard: Option<&Scorecard>,
+        sums: Option<Sums<'_>>,
         now_ms: UnixMillis,
     ) -> Result<bool, Error> {
         self.write(hours::RECORD_PROVISIONAL, |transaction| {
-            hours::record_provisional(transaction, network, hour, jobs, scorecard, now_ms)
+            hours::record_provisional(transaction, network, hour, jobs, sums, now_ms)
         })
     }
 

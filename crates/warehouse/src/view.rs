@@ -204,6 +204,17 @@ pub struct OrchestratorRow {
     pub urls: Vec<ServiceUrl>,
 }
 
+/// An operator that had work or offered any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorRow {
+    /// Its address.
+    pub operator: Address,
+    /// When it was first heard of, at latest: by a job, or the hour of an offer.
+    pub first_ms: UnixMillis,
+    /// When it was last heard of, at least.
+    pub last_ms: UnixMillis,
+}
+
 /// Where something was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {

@@ -128,7 +128,9 @@ impl World {
         let open = hour.next();
         let (jobs, card) = (sample::facts(open, 60..63), sample::scorecard(network, open, 3));
         let now_ms = UnixMillis(world.now_ms.load(Ordering::SeqCst));
-        world.warehouse.record_provisional(network, open, &jobs, Some(&card), now_ms).unwrap();
+        let record = sample::record(network, open, 0, 3);
+        let sums = Some(sample::sums(&record, &card));
+        world.warehouse.record_provisional(network, open, &jobs, sums, now_ms).unwrap();
         let rows: Vec<_> = (0..5).map(|number| sample::publisher(network, number, 1)).collect();
         world.warehouse.record_publishers(&rows).unwrap();
         world

@@ -9,7 +9,9 @@ use events::unit::UnixMillis;
 use sla::hour::{Settled, records_for, settle};
 use sla::opened::Opened;
 use sla::policy::observe::IDLE_MAX;
+use sla::rollup::Detail;
 use sla::window::Hour;
+use warehouse::MINUTES_KEPT;
 
 use super::board::{Board, HourEnd, open_one, tie_days};
 use super::note::{Care, join, note, spread};
@@ -134,7 +136,8 @@ impl Settler {
             let (ledger, threads) = (self.ledger.as_ref(), self.options.threads);
             let open = move |ahead: Vec<u64>| spread(&ahead, threads, |at| open_one(ledger, *at));
             let opening = ahead.map(|ahead| scope.spawn(move || open(ahead)));
-            let settled = settle(hour, &all, &before.open, board.authority(), observe);
+            let detail = detail_of(hour, now);
+            let settled = settle(hour, &all, &before.open, board.authority(), observe, detail);
             (settled, opening.map(join))
         });
         let used = ordinals_used(&settled, &batches, board.records());
@@ -224,6 +227,11 @@ impl Settler {
         }
         Ok(())
     }
+}
+
+/// How finely an hour is kept for people: what is long over is not looked at by the minute.
+pub(super) fn detail_of(hour: Hour, now: UnixMillis) -> Detail {
+    if hour.end().plus(MINUTES_KEPT) < now { Detail::Hour } else { Detail::Minute }
 }
 
 /// The jobs open at an hour's end, and where their claims stand.

@@ -12,17 +12,18 @@ use events::unit::{Millis, UnixMillis};
 use sla::admit::{Admitted, admit};
 use sla::authority::Authority;
 use sla::context::Context;
-use sla::hour::{OpenJobs, is_near, read_jobs, settle};
+use sla::hour::{Around, OpenJobs, is_near, read_jobs, settle};
 use sla::join::coverage::Coverage;
 use sla::mapping::{Mappings, TieKey, tie_key};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::probes::{Probes, Trace, trace};
 use sla::register::Register;
+use sla::rollup::Detail;
 use sla::score::{Question, score_hour};
 use sla::window::{Hour, Window};
 use warehouse::Warehouse;
-use warehouse::record::BatchRow;
+use warehouse::record::{BatchRow, Sums};
 
 use super::Heard;
 use super::board::Board;
@@ -243,10 +244,9 @@ impl Live {
             hour,
             now,
             claims.into_iter().filter(of_here),
-            &mappings,
-            &probes,
-            &coverage,
+            Around { coverage: &coverage, mappings: &mappings, probes: &probes },
             &policy.observe,
+            Detail::Hour,
         );
         warehouse.record_provisional(network, hour, &read.jobs, None, now)?;
         Ok(())
@@ -271,12 +271,14 @@ impl Live {
         }
         (open.is_touched, open.scored_ms) = (false, now);
         let batches: Vec<&Opened> = open.batches.iter().map(Arc::as_ref).chain(tied).collect();
-        let settled = settle(hour, &batches, &OpenJobs::new(), authority, &policy.observe);
-        let context = Context::of(policy, OpenJobs::new(), register);
+        let (open, observe) = (OpenJobs::new(), &policy.observe);
+        let settled = settle(hour, &batches, &open, authority, observe, Detail::Minute);
+        let context = Context::of(policy, open, register);
         let (trust, window) = (authority.trust(), Window::hour(hour));
         let asked = Question { context: &context, policy, register, trust, window };
         let scorecard = score_hour(&settled, asked);
-        warehouse.record_provisional(network, hour, &[], Some(&scorecard), now)?;
+        let sums = Sums { rollup: &settled.rollup, scorecard: &scorecard, supply: &settled.supply };
+        warehouse.record_provisional(network, hour, &[], Some(sums), now)?;
         Ok(())
     }
 }

@@ -69,6 +69,10 @@ pub(super) fn write(
     let latest = warehouse.revisions(network, hour)?.pop();
     let is_empty = settled.event_set.count == 0 && latest.is_none();
     if is_empty || latest.as_ref().is_some_and(|latest| latest.digest == digest) {
+        if !is_empty {
+            let (rollup, supply) = (&settled.rollup, settled.supply.as_slice());
+            warehouse.record_rollup(network, hour, rollup, supply)?;
+        }
         warehouse.record_looked(network, hour, settled_ms)?;
         return Ok(None);
     }
@@ -89,8 +93,10 @@ pub(super) fn write(
         refused: settled.refused,
         restands,
         revision,
+        rollup: settled.rollup,
         scorecard,
         settled_ms,
+        supply: settled.supply,
         tally,
         used,
     })?;

@@ -1,6 +1,7 @@
 //! A warehouse whose process is killed between two writes: those before are kept, and none after.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use events::batch::Position;
@@ -8,17 +9,20 @@ use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use sla::hour::fact::JobFact;
-use sla::scorecard::{PinnedHour, Scorecard};
+use sla::rollup::Rollup;
+use sla::rollup::series::{Question, SeriesRow};
+use sla::scorecard::PinnedHour;
+use sla::supply::Supply;
 use sla::window::{Hour, Window};
 use warehouse::page::{Page, Paged};
 use warehouse::record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Touch, TouchedHour, UnrolledHour,
-    WindowRecord,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Sums, Touch, TouchedHour,
+    UnrolledHour, WindowRecord,
 };
 use warehouse::sqlite::Sqlite;
 use warehouse::view::{
-    HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
-    ScoreFilter, ScoreRow, WindowRow, WindowView,
+    HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
+    RevisionRow, ScoreFilter, ScoreRow, WindowRow, WindowView,
 };
 use warehouse::{Error, Reader, Warehouse};
 
@@ -84,6 +88,9 @@ impl Reader for Killed {
         fn jobs(&self, network: Network, filter: &JobFilter, page: &Page) -> Paged<JobRow>;
         fn job(&self, network: Network, job_id: JobId) -> Vec<JobRow>;
         fn orchestrators(&self, network: Network, now_ms: UnixMillis, page: &Page) -> Paged<OrchestratorRow>;
+        fn series(&self, network: Network, question: &Question) -> Vec<SeriesRow>;
+        fn supply(&self, network: Network, hours: RangeInclusive<Hour>) -> Arc<[Supply]>;
+        fn operators(&self, network: Network) -> Vec<OperatorRow>;
         fn publishers(&self, network: Network, page: &Page) -> Paged<PublisherRow>;
         fn refusals(&self, network: Network, key: Option<&PublisherKey>) -> Vec<RefusalRow>;
     }
@@ -103,9 +110,10 @@ impl Warehouse for Killed {
             network: Network,
             hour: Hour,
             jobs: &[JobFact],
-            scorecard: Option<&Scorecard>,
+            sums: Option<Sums<'_>>,
             now_ms: UnixMillis,
         ) -> bool;
+        fn record_rollup(&self, network: Network, hour: Hour, rollup: &Rollup, supply: &[Supply]) -> ();
         fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Digest;
         fn record_window(&self, record: &WindowRecord) -> ();
         fn record_rolled(&self, network: Network, hours: &[Hour]) -> ();

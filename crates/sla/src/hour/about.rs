@@ -13,6 +13,7 @@ use super::reading::Held;
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::story::{Side, known};
+use crate::rollup::RollupKey;
 use crate::tally::cell::{Subject, WorkClass};
 
 /// The pipeline of live video, where a session's words name none.
@@ -84,6 +85,18 @@ impl About {
     /// Those whose word about `operator` counts: everybody on the gateway's side but the operator itself.
     pub fn sources(&self, operator: Option<Address>) -> Vec<Address> {
         self.sources.iter().copied().filter(|reporter| Some(*reporter) != operator).collect()
+    }
+
+    /// What sums about the episode are kept by, beside whoever had it.
+    pub fn rollup_key(&self, teller: Option<Address>) -> RollupKey {
+        RollupKey {
+            collected: self.collected,
+            gateway: teller,
+            gateway_name: self.gateway.clone(),
+            origin: Some(self.origin),
+            region: self.region.clone(),
+            ..RollupKey::default().of_class(&self.class)
+        }
     }
 
     /// Whose row a tenure of `operator` is counted in.

@@ -16,12 +16,14 @@ pub struct Blocks<'a> {
     /// The cells.
     pub cells: BTreeMap<u64, Cell>,
     observe: &'a Observe,
+    /// Each value that was measured, and when.
+    pub told: Vec<(UnixMillis, Measure, u64)>,
 }
 
 impl<'a> Blocks<'a> {
     /// None yet.
     pub fn new(observe: &'a Observe) -> Self {
-        Self { cells: BTreeMap::new(), observe }
+        Self { cells: BTreeMap::new(), observe, told: Vec::new() }
     }
 
     /// The cell of the block that holds `moment`.
@@ -74,6 +76,7 @@ impl<'a> Blocks<'a> {
         if let Some(value) = value {
             let kept = &self.observe.values;
             self.cell(at_ms).measure(measure, value, kept);
+            self.told.push((at_ms, measure, value));
         }
     }
 }

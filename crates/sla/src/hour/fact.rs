@@ -1,16 +1,18 @@
 //! What is known of each job in an hour: shown to people, read by no score.
 
 use events::batch::Position;
+use events::body::job::Tokens;
 use events::body::{Body, Orchestrator, Reason};
 use events::event::Origin;
-use events::identity::{Address, JobId, Region};
-use events::unit::{MilliFps, UnixMillis};
+use events::identity::{Address, GatewayName, JobId, Label, Region};
+use events::unit::{MilliFps, Millis, UnixMillis, Wei};
 use serde::{Deserialize, Serialize};
 
+use super::reading::{Held, Judged};
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::obligation::Owed;
-use crate::join::tenure::{How, Tenure};
+use crate::join::tenure::How;
 use crate::policy::observe::Class;
 use crate::tally::cell::WorkClass;
 
@@ -32,9 +34,32 @@ events::words! {
     }
 }
 
+/// What an answer said beside its success.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// How long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<Millis>,
+    /// The HTTP status that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// What it cost for each unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_wei: Option<Wei>,
+    /// What a language model's answer measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Tokens>,
+    /// How many orchestrators were tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
+}
+
 /// What is known of one job in one hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFact {
+    /// What the answer said; none where nobody told of one in the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
     /// The batches that hold its claims, sorted.
     pub batches: Vec<Position>,
     /// How many claims were read.
@@ -43,6 +68,12 @@ pub struct JobFact {
     pub class: WorkClass,
     /// When its first claim counts.
     pub first_ms: UnixMillis,
+    /// Who told its story; the last who did where several do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Address>,
+    /// The gateway that an unsigned feed named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_name: Option<GatewayName>,
     /// The job.
     pub job_id: JobId,
     /// When its last claim counts.
@@ -74,6 +105,12 @@ pub struct TenureFact {
     pub fps_in: Option<MilliFps>,
     /// Mean frames out, rounded down; none where none were told.
     pub fps_out: Option<MilliFps>,
+    /// The one card it can have run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Label>,
+    /// The kind of card it ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<Label>,
     /// Who answers for it; none where no mapping tells.
     pub operator: Option<Address>,
     /// The names it was seen by.
@@ -95,6 +132,9 @@ pub struct TenureFact {
 impl JobFact {
     /// Adds another piece of the same job.
     pub(super) fn append(&mut self, other: Self) {
+        self.answer = other.answer.or(self.answer.take());
+        self.gateway = other.gateway.or(self.gateway);
+        self.gateway_name = other.gateway_name.or(self.gateway_name.take());
         self.origin = self.origin.max(other.origin);
         self.requested_ms = self.requested_ms.or(other.requested_ms);
         self.state = other.state;
@@ -103,7 +143,8 @@ impl JobFact {
 }
 
 impl TenureFact {
-    pub(super) fn of(operator: Option<Address>, owed: Vec<Owed>, tenure: Tenure) -> Self {
+    pub(super) fn of(judged: Judged<'_>) -> Self {
+        let Judged { held: Held { operator, tenure, .. }, machine, owed } = judged;
         let (ended, reason) = match tenure.end.map(|end| end.how) {
             None => (None, None),
             Some(How::Completed(reason)) => (Some("completed"), reason),
@@ -117,6 +158,8 @@ impl TenureFact {
             first_output_ms: tenure.first_output_ms,
             fps_in: mean(tenure.samples.iter().filter_map(|sample| sample.fps_in)),
             fps_out: mean(tenure.samples.iter().filter_map(|sample| sample.fps_out)),
+            gpu: machine.gpu,
+            hardware: machine.hardware,
             operator,
             orchestrator: tenure.orchestrator,
             output_ms: tenure.output_ms,
@@ -127,6 +170,27 @@ impl TenureFact {
             start_ms: tenure.start_ms,
         }
     }
+}
+
+/// What the last answer of an episode said; none where it said no more than that it came or did not.
+pub(super) fn answer(episode: &Episode<'_>) -> Option<Answer> {
+    let said = episode.told().filter_map(|claim| match &claim.event.body {
+        Body::JobCompleted(said) => Some(Answer {
+            duration_ms: said.duration_ms,
+            http_status: said.http_status,
+            price_wei: said.price_wei,
+            tokens: said.tokens,
+            tries: said.tries,
+        }),
+        Body::JobFailed(said) => Some(Answer {
+            duration_ms: said.duration_ms,
+            http_status: said.http_status,
+            tries: said.tries,
+            ..Answer::default()
+        }),
+        _ => None,
+    });
+    said.last().filter(|answer| *answer != Answer::default())
 }
 
 /// The mean, rounded down; none of nothing.

@@ -11,6 +11,8 @@ use crate::tally::cell::WorkClass;
 /// The hardware behind a tenure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
+    /// The one card that runs the model, where there is just one and it has an id.
+    pub gpu: Option<Label>,
     /// The name of the graphics cards offered for the model, where all of them are of one kind.
     pub hardware: Option<Label>,
     /// Whether the model was offered warm.
@@ -23,21 +25,30 @@ impl Machine {
         let Some(Body::CapabilityOffered(said)) = tie.map(|tie| &tie.event.body) else {
             return Self::default();
         };
-        Self { hardware: hardware(class, said), warm: warm(class, said) }
+        let cards = cards(class, said);
+        Self { gpu: one_card(&cards), hardware: one_kind(&cards), warm: warm(class, said) }
     }
 }
 
-/// The one kind of card among those that run the model; those that name no model where none names it.
-fn hardware(class: &WorkClass, said: &Offered) -> Option<Label> {
+/// The cards that run the model; those that name no model where none that does is all of one kind.
+fn cards<'a>(class: &WorkClass, said: &'a Offered) -> Vec<&'a Gpu> {
     let runs = |gpu: &&Gpu| is_for(class, gpu.pipeline.as_ref(), gpu.model.as_ref());
     let idle = |gpu: &&Gpu| gpu.model.is_none() && gpu.pipeline.is_none();
-    one_kind(said.gpus.iter().filter(runs)).or_else(|| one_kind(said.gpus.iter().filter(idle)))
+    let running: Vec<&Gpu> = said.gpus.iter().filter(runs).collect();
+    if one_kind(&running).is_some() { running } else { said.gpus.iter().filter(idle).collect() }
 }
 
-fn one_kind<'a>(gpus: impl Iterator<Item = &'a Gpu>) -> Option<Label> {
-    let mut names = gpus.map(|gpu| gpu.name.as_ref());
+fn one_kind(cards: &[&Gpu]) -> Option<Label> {
+    let mut names = cards.iter().map(|gpu| gpu.name.as_ref());
     let first = names.next()??;
     names.all(|name| name == Some(first)).then(|| first.clone())
+}
+
+fn one_card(cards: &[&Gpu]) -> Option<Label> {
+    match cards {
+        [card] => card.id.clone(),
+        _ => None,
+    }
 }
 
 fn warm(class: &WorkClass, said: &Offered) -> Option<bool> {

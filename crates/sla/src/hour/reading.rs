@@ -13,16 +13,18 @@ use events::unit::UnixMillis;
 use super::about::About;
 use super::blocks::Blocks;
 use super::compare::pairs;
-use super::fact::{JobFact, TenureFact, state};
+use super::fact::{JobFact, TenureFact, answer, state};
 use super::machine::Machine;
 use crate::admit::Admitted;
 use crate::join::episode::Episode;
 use crate::join::obligation::{Bench, Owed};
 use crate::join::story::is_telling;
-use crate::join::tenure::Tenure;
+use crate::join::tenure::{How, Tenure};
 use crate::mapping::{Mappings, Resolved};
 use crate::policy::observe::Observe;
 use crate::probes::Probes;
+use crate::rollup::column::{Came, Column, Plain};
+use crate::rollup::{Detail, Rollup, RollupKey};
 use crate::tally::cell::{Apart, CellKey};
 use crate::tally::outcome::Outcome;
 use crate::tally::{DemandKey, Tally};
@@ -40,6 +42,8 @@ pub struct Reading<'a, 'b> {
     /// What is measured.
     pub observe: &'b Observe,
     probes: &'b Probes<'a>,
+    /// The same for people to look at.
+    pub rollup: Rollup,
     /// The commitments and reveals that name the jobs.
     pub said_of_tests: Vec<Admitted<'a>>,
     /// The counts.
@@ -75,6 +79,7 @@ impl<'a, 'b> Reading<'a, 'b> {
     pub fn new(
         hour: Hour,
         horizon: UnixMillis,
+        detail: Detail,
         observe: &'b Observe,
         mappings: &'b Mappings<'a>,
         probes: &'b Probes<'a>,
@@ -86,6 +91,7 @@ impl<'a, 'b> Reading<'a, 'b> {
             mappings,
             observe,
             probes,
+            rollup: Rollup::new(detail),
             said_of_tests: Vec::new(),
             tally: Tally::default(),
             ties: Vec::new(),
@@ -119,15 +125,17 @@ impl<'a, 'b> Reading<'a, 'b> {
         for judged in judged {
             self.count_tenure(&about, bench, &judged);
             self.compare(episode, &judged);
-            let Judged { held: Held { operator, tenure, .. }, owed, .. } = judged;
-            tenures.push(TenureFact::of(operator, owed, tenure));
+            tenures.push(TenureFact::of(judged));
         }
         let is_told = episode.told().any(is_telling);
         let fact = JobFact {
+            answer: answer(episode),
             batches: Vec::new(),
             claims: 0,
             class: about.class,
             first_ms: episode.first_ms(),
+            gateway: episode.teller.map(|teller| teller.reporter),
+            gateway_name: about.gateway,
             job_id,
             last_ms: episode.last_ms(),
             origin: about.origin,
@@ -171,7 +179,8 @@ impl<'a, 'b> Reading<'a, 'b> {
         let mut unserved =
             episode.told().filter(|claim| matches!(claim.event.body, Body::JobUnserved(_)));
         let was_unserved = unserved.next().is_some_and(|claim| self.hour.holds(claim.counted_ms));
-        let served = judged.iter().map(|judged| self.served_ms(episode, &judged.held.tenure)).sum();
+        let served = judged.iter().filter_map(|judged| self.served(episode, &judged.held.tenure));
+        let served = served.map(|(from_ms, to_ms)| to_ms.0 - from_ms.0).sum();
         let key = DemandKey {
             class: about.class.clone(),
             gateway: first.event.gateway.clone(),
@@ -180,20 +189,27 @@ impl<'a, 'b> Reading<'a, 'b> {
             reporter: first.event.reporter,
         };
         let nobody_served = judged.iter().all(|judged| judged.held.tenure.output_ms.is_none());
+        let (is_new, is_unserved) =
+            (self.hour.holds(first.counted_ms), was_unserved && nobody_served);
         self.tally.demand.entry(key).or_default().add(
-            u64::from(self.hour.holds(first.counted_ms)),
+            u64::from(is_new),
             served,
-            u64::from(was_unserved && nobody_served),
+            u64::from(is_unserved),
         );
+        if is_new || is_unserved {
+            // What was asked for may have been asked for before the hour; it is counted where it was told.
+            let moment = first.counted_ms.max(self.hour.start());
+            let mut row = self.rollup.row(about.rollup_key(Some(first.event.reporter)));
+            row.at(moment).add(Column::Plain(Plain::Jobs), u64::from(is_new));
+            row.at(moment).add(Column::Plain(Plain::Unserved), u64::from(is_unserved));
+        }
     }
 
-    /// How much of a tenure lies in the hour, as far as its teller spoke of it.
-    fn served_ms(&self, episode: &Episode<'_>, tenure: &Tenure) -> u64 {
-        if tenure.self_told {
-            return 0;
-        }
+    /// The part of a tenure that lies in the hour, as far as its teller spoke of it.
+    fn served(&self, episode: &Episode<'_>, tenure: &Tenure) -> Option<(UnixMillis, UnixMillis)> {
         let end_ms = tenure.end.map_or(episode.told_ms(), |end| end.at_ms).min(self.hour.end());
-        end_ms.since(tenure.start_ms.max(self.hour.start())).map_or(0, |span| span.0)
+        let start_ms = tenure.start_ms.max(self.hour.start());
+        (!tenure.self_told && start_ms < end_ms).then_some((start_ms, end_ms))
     }
 
     /// Counts what the teller and others say of one tenure, in the hour in which it was told.
@@ -223,8 +239,9 @@ impl<'a, 'b> Reading<'a, 'b> {
             }
         }
         blocks.measure(self.hour, bench, tenure);
+        self.roll_up(about, bench.episode, judged, &blocks);
         let apart = |by: Apart| self.observe.apart.contains(&by);
-        let Machine { hardware, warm } = &judged.machine;
+        let Machine { hardware, warm, .. } = &judged.machine;
         let mut key = CellKey {
             block: 0,
             class: about.class.clone(),
@@ -240,6 +257,53 @@ impl<'a, 'b> Reading<'a, 'b> {
         for (block, cell) in blocks.cells {
             key.block = block;
             self.tally.cell(&key).merge(&cell);
+        }
+    }
+
+    /// Adds one tenure to what people look at.
+    fn roll_up(
+        &mut self,
+        about: &About,
+        episode: &Episode<'_>,
+        judged: &Judged<'_>,
+        blocks: &Blocks<'_>,
+    ) {
+        let Held { operator, tenure, .. } = &judged.held;
+        let key = RollupKey {
+            gpu: judged.machine.gpu.clone(),
+            hardware: judged.machine.hardware.clone(),
+            operator: *operator,
+            signer: if operator.is_none() { tenure.orchestrator.signer } else { None },
+            url: tenure.orchestrator.url.clone(),
+            ..about.rollup_key(episode.teller.map(|teller| teller.reporter))
+        };
+        let served = self.served(episode, tenure);
+        let mut row = self.rollup.row(key);
+        if self.hour.holds(tenure.told_ms) {
+            row.at(tenure.told_ms).add(Column::Plain(Plain::Tenures), 1);
+        }
+        for one in &judged.owed {
+            row.at(one.due_ms).add(Column::Owed(one.obligation, Came::from(one.outcome)), 1);
+        }
+        for (at_ms, measure, value) in &blocks.told {
+            row.at(*at_ms).measure(*measure, *value);
+        }
+        if let Some(end) = tenure.end.filter(|end| self.hour.holds(end.at_ms)) {
+            if let How::Failed(reason) | How::Swapped(reason) = end.how {
+                row.at(end.at_ms).add(Column::Failed(reason), 1);
+            }
+            let told = |count: Option<u64>, plain: Plain| Some((Column::Plain(plain), count?));
+            let tokens = tenure.tokens.unwrap_or_default();
+            let counts = [
+                told(tokens.completion, Plain::CompletionTokens),
+                told(tokens.prompt, Plain::PromptTokens),
+            ];
+            for (column, count) in counts.into_iter().flatten() {
+                row.at(end.at_ms).add(column, count);
+            }
+        }
+        if let Some((from_ms, to_ms)) = served {
+            row.spread(Column::Plain(Plain::ServedMs), from_ms, to_ms);
         }
     }
 }

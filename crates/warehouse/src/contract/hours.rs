@@ -7,7 +7,7 @@ use sla::hour::fact::{JobFact, State};
 use sla::scorecard::{Basis, Scorecard, digest_of};
 use sla::window::{Hour, Window};
 
-use super::sample::{self, HOUR, NETWORK, fact, facts, job_id, record, scorecard};
+use super::sample::{self, HOUR, NETWORK, fact, facts, job_id, record, scorecard, sums};
 use crate::page::Page;
 use crate::record::HourRecord;
 use crate::view::{JobFilter, JobRow, ScoreFilter, ScoreRow};
@@ -163,7 +163,8 @@ pub fn mixed_records_are_refused(home: &dyn Warehouse) {
         assert!(matches!(refused, Error::Mixed { .. }), "{refused}");
     }
     for wrong in [&other_network, &other_hour] {
-        let refused = home.record_provisional(NETWORK, HOUR, &good.jobs, Some(wrong), HOUR.end());
+        let sums = Some(sums(&good, wrong));
+        let refused = home.record_provisional(NETWORK, HOUR, &good.jobs, sums, HOUR.end());
         assert!(matches!(refused, Err(Error::Mixed { .. })), "{refused:?}");
     }
     assert_eq!(home.windows(NETWORK, &Page::first(9)).unwrap().rows, []);
@@ -172,9 +173,10 @@ pub fn mixed_records_are_refused(home: &dyn Warehouse) {
 
 /// The open hour is taken bit by bit, has no digest, and leaves nothing once its hour is settled.
 pub fn provisional_facts_give_way_to_settled_ones(home: &dyn Warehouse) {
+    let settled = record(NETWORK, HOUR, 0, 10);
     let take = |facts: &[_], scorecard: Option<&Scorecard>, now: u64| {
-        home.record_provisional(NETWORK, HOUR, facts, scorecard, HOUR.start().plus(Millis(now)))
-            .unwrap()
+        let sums = scorecard.map(|scorecard| sums(&settled, scorecard));
+        home.record_provisional(NETWORK, HOUR, facts, sums, HOUR.start().plus(Millis(now))).unwrap()
     };
     assert!(take(&facts(HOUR, 0..10), None, 1));
     let view = home.provisional(NETWORK, HOUR).unwrap().unwrap();

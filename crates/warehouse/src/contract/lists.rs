@@ -310,7 +310,9 @@ pub fn orchestrators_follow_their_jobs(home: &dyn Warehouse) {
     let carried = facts(HOUR, 0..9);
     let next = HOUR.next();
     let card = sample::scorecard(NETWORK, next, 1);
-    home.record_provisional(NETWORK, next, &carried, Some(&card), next.end()).unwrap();
+    let settled = sample::record(NETWORK, next, 0, 1);
+    let sums = Some(sample::sums(&settled, &card));
+    home.record_provisional(NETWORK, next, &carried, sums, next.end()).unwrap();
     let rows = read(next.start());
     assert_eq!(rows[0].jobs_24h, 2);
     assert_eq!(rows[0].latest.as_ref().unwrap().hour, HOUR);

@@ -13,9 +13,12 @@ use sla::context::{Context, Standing};
 use sla::hour::fact::{JobFact, State, TenureFact};
 use sla::hour::{EventSet, OpenJobs};
 use sla::join::obligation::Owed;
+use sla::rollup::column::{Came, Column, Plain};
+use sla::rollup::{Detail, Rollup, RollupKey};
 use sla::scorecard::{
     Basis, Excluded, FORMAT, Grade, Indicator, PinnedHour, PolicyName, Scorecard, Scored, digest_of,
 };
+use sla::supply::Supply;
 use sla::tally::cell::{Cell, CellKey, Measure, Subject, WorkClass};
 use sla::tally::link::{Link, Tie};
 use sla::tally::outcome::{Counts, Excuse, Obligation, Outcome};
@@ -23,7 +26,7 @@ use sla::tally::pair::{Pair, PairKey};
 use sla::tally::{Demand, DemandKey, Tally};
 use sla::window::{Hour, Span, Window};
 
-use crate::record::{BatchRow, Head, HourRecord, PublisherRow, WindowRecord};
+use crate::record::{BatchRow, Head, HourRecord, PublisherRow, Sums, WindowRecord};
 
 /// The network that the suite records in where one is enough.
 pub const NETWORK: Network = Network::Simulation;
@@ -112,6 +115,8 @@ pub fn fact(hour: Hour, number: u64) -> JobFact {
         first_output_ms: Some(after(number % 900)),
         fps_in: Some(MilliFps(30_000)),
         fps_out: Some(MilliFps(17_298)),
+        gpu: None,
+        hardware: None,
         operator: Some(operator(number)),
         orchestrator: Orchestrator {
             recipient: None,
@@ -130,10 +135,13 @@ pub fn fact(hour: Hour, number: u64) -> JobFact {
         start_ms: first_ms,
     };
     JobFact {
+        answer: None,
         batches: vec![Position { key: key(number % 2), epoch: 3, seq: number }],
         claims: 4,
         class: class(number),
         first_ms,
+        gateway: Some(reporter(number)),
+        gateway_name: None,
         job_id: job_id(number),
         last_ms: after(2_500),
         origin: Origin::Organic,
@@ -272,10 +280,55 @@ pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRec
         ]),
         restands: None,
         revision,
+        rollup: rollup(hour, jobs, Detail::Minute),
         scorecard: scorecard(network, hour, jobs),
         settled_ms: hour.end().plus(Millis(900_000 + u64::from(revision))),
+        supply: (0..jobs.min(3)).map(|number| supply(hour, number)).collect(),
         tally: tally(jobs),
         used: (0..256).map(|number| number * 3).collect(),
+    }
+}
+
+/// The counts of an hour for people to look at.
+pub fn rollup(hour: Hour, jobs: u64, detail: Detail) -> Rollup {
+    let mut rollup = Rollup::new(detail);
+    for number in 0..jobs {
+        let first_ms = fact(hour, number).first_ms;
+        let key = RollupKey {
+            gateway: Some(reporter(number)),
+            origin: Some(Origin::Organic),
+            ..RollupKey::default().of_class(&class(number))
+        };
+        rollup.row(key.clone()).at(first_ms).add(Column::Plain(Plain::Jobs), 1);
+        let key = RollupKey { operator: Some(operator(number)), url: Some(url(number)), ..key };
+        let mut row = rollup.row(key);
+        row.at(first_ms).add(Column::Owed(Obligation::Start, Came::Good), number % 2);
+        row.at(first_ms).measure(Measure::FirstOutputMs, number * 37);
+        row.spread(Column::Plain(Plain::ServedMs), first_ms, hour.end());
+    }
+    rollup
+}
+
+/// What an hour comes to so far.
+pub fn sums<'a>(record: &'a HourRecord, scorecard: &'a Scorecard) -> Sums<'a> {
+    Sums { rollup: &record.rollup, scorecard, supply: &record.supply }
+}
+
+/// What an orchestrator offered in an hour.
+pub fn supply(hour: Hour, number: u64) -> Supply {
+    Supply {
+        at_ms: hour.start().plus(Millis(number)),
+        gpus: Vec::new(),
+        offers: Vec::new(),
+        omitted: Some(u32::try_from(hour.0 % 1_000).unwrap()),
+        operator: operator(number),
+        price: None,
+        region: None,
+        reporter: reporter(number),
+        role: Role::Gateway,
+        signer: None,
+        url: url(number),
+        version: None,
     }
 }
 

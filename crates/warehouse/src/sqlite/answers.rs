@@ -1,28 +1,36 @@
 //! The questions, answered on whatever connection the home lends. It writes nothing.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use events::batch::Position;
 use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use rusqlite::Connection;
+use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
+use sla::supply::Supply;
 use sla::window::{Hour, Span, Window};
 
 use crate::page::{Page, Paged};
 use crate::record::{BatchRow, EpochRow, PublisherRow, TouchedHour, UnrolledHour};
+use crate::sqlite::cache::Cache;
+use crate::sqlite::rollups::Shelf;
 use crate::sqlite::{
-    agenda, batches, hours, orchestrators, publishers, scores, search, spans, standing,
+    agenda, batches, hours, orchestrators, publishers, rollups, scores, search, spans, standing,
 };
 use crate::view::{
-    HourView, JobFilter, JobRow, OrchestratorRow, ProvisionalView, RefusalRow, RevisionRow,
-    ScoreFilter, ScoreRow, WindowRow, WindowView,
+    HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
+    RevisionRow, ScoreFilter, ScoreRow, WindowRow, WindowView,
 };
 use crate::{Error, Reader};
 
 /// Lends connections that read.
 pub trait Source: Send + Sync {
+    /// What was read before.
+    fn cache(&self) -> &Cache;
+
     /// Runs `read` on a connection; all it sees is of one moment.
     fn read<T>(
         &self,
@@ -173,6 +181,24 @@ impl<S: Source> Reader for S {
         self.read("read orchestrators", |connection| {
             orchestrators::select(connection, network, now_ms, page)
         })
+    }
+
+    fn series(&self, network: Network, question: &Question) -> Result<Vec<SeriesRow>, Error> {
+        let cache = self.cache();
+        self.read(rollups::READ, |connection| Shelf { cache, connection, network }.series(question))
+    }
+
+    fn supply(
+        &self,
+        network: Network,
+        hours: RangeInclusive<Hour>,
+    ) -> Result<Arc<[Supply]>, Error> {
+        let cache = self.cache();
+        self.read(rollups::READ, |connection| Shelf { cache, connection, network }.supply(hours))
+    }
+
+    fn operators(&self, network: Network) -> Result<Vec<OperatorRow>, Error> {
+        self.read(rollups::READ, |connection| rollups::operators(connection, network))
     }
 
     fn publishers(&self, network: Network, page: &Page) -> Result<Paged<PublisherRow>, Error> {

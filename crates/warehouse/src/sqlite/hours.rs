@@ -13,10 +13,10 @@ use sla::window::{Hour, Window};
 
 use crate::Error;
 use crate::page::{Cursor, Page, Paged};
-use crate::record::HourRecord;
+use crate::record::{HourRecord, Sums};
 use crate::sqlite::column::{Read, Unsigned, bound, int, network as number, rows, sql};
 use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
-use crate::sqlite::{jobs, publishers, scores, spans};
+use crate::sqlite::{jobs, publishers, rollups, scores, spans};
 use crate::view::{HourView, ProvisionalView, RevisionRow, WindowRow};
 
 pub const RECORD: &str = "record an hour";
@@ -46,6 +46,7 @@ pub fn record(connection: &Connection, record: &HourRecord) -> Result<bool, Erro
     let jobs = jobs::replace(connection, network, hour, &record.jobs)?;
     scores::replace(connection, network, hour, &record.scorecard.results, true)?;
     publishers::replace_settled(connection, network, hour, &record.refused)?;
+    rollups::record(connection, network, hour, &record.rollup, &record.supply)?;
     connection
         .execute(
             "INSERT INTO known_hour (network, hour, latest, jobs, updated_ms, provisional)
@@ -70,7 +71,7 @@ pub fn record_provisional(
     network: Network,
     hour: Hour,
     facts: &[JobFact],
-    scorecard: Option<&Scorecard>,
+    sums: Option<Sums<'_>>,
     now_ms: UnixMillis,
 ) -> Result<bool, Error> {
     const ACTION: &str = RECORD_PROVISIONAL;
@@ -78,9 +79,10 @@ pub fn record_provisional(
         return Ok(false);
     }
     let jobs = jobs::upsert(connection, network, hour, facts)?;
-    let packed = match scorecard {
-        Some(scorecard) => {
+    let packed = match sums {
+        Some(Sums { rollup, scorecard, supply }) => {
             check(network, hour, scorecard)?;
+            rollups::record(connection, network, hour, rollup, supply)?;
             scores::replace(connection, network, hour, &scorecard.results, false)?;
             Some(pack_bytes(ACTION, &scorecard.bytes())?)
         }
