@@ -30,6 +30,7 @@ use sla::hour::{OpenJobs, settle};
 use sla::opened::Opened;
 use sla::policy::Policy;
 use sla::register::Register;
+use sla::rollup::Detail;
 use sla::score::{Question, score_hour};
 use sla::window::{Hour, Window};
 

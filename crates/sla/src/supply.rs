@@ -76,7 +76,7 @@ fn supply(operator: Address, url: ServiceUrl, claim: &Admitted<'_>, said: &Offer
         offers: said.offers.clone(),
         omitted: said.omitted,
         operator,
-        price: said.price.clone(),
+        price: said.price,
         region: claim.event.region.clone(),
         reporter: claim.event.reporter,
         role: claim.event.role,

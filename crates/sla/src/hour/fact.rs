@@ -174,7 +174,7 @@ impl TenureFact {
 
 /// What the last answer of an episode said; none where it said no more than that it came or did not.
 pub(super) fn answer(episode: &Episode<'_>) -> Option<Answer> {
-    let said = episode.told().filter_map(|claim| match &claim.event.body {
+    let mut said = episode.told().filter_map(|claim| match &claim.event.body {
         Body::JobCompleted(said) => Some(Answer {
             duration_ms: said.duration_ms,
             http_status: said.http_status,
@@ -190,7 +190,7 @@ pub(super) fn answer(episode: &Episode<'_>) -> Option<Answer> {
         }),
         _ => None,
     });
-    said.last().filter(|answer| *answer != Answer::default())
+    said.next_back().filter(|answer| *answer != Answer::default())
 }
 
 /// The mean, rounded down; none of nothing.

@@ -10,11 +10,13 @@ use events::unit::{Ppm, UnixMillis};
 use proptest::prelude::*;
 use sla::admit::{Admitted, admit};
 use sla::authority::Authority;
-use sla::hour::{OpenJobs, Settled, is_near, read_jobs};
+use sla::hour::{Around, OpenJobs, Settled, is_near, read_jobs, settle};
 use sla::join::coverage::Coverage;
 use sla::mapping::Mappings;
 use sla::opened::Opened;
 use sla::probes::{CLOSES_AFTER, Probes};
+use sla::rollup::column::{Came, Column, Plain};
+use sla::rollup::{Detail, Rollup, Sums};
 use sla::scorecard::canonical_bytes;
 use sla::tally::Tally;
 use sla::tally::outcome::{Obligation, Outcome};
@@ -89,6 +91,20 @@ proptest! {
             let crowded: Vec<&Opened> = batches.into_iter().chain(&strangers).collect();
             let exported = question.exported(&question.settle(&crowded), &crowded);
             assert_eq!(question.bytes(&question.settle(&exported)), question.bytes(settled));
+        });
+    }
+
+    #[test]
+    fn what_people_look_at_adds_up_to_what_is_scored(knobs in knobs()) {
+        let world = World::new(knobs);
+        each_hour(&world, |question, settled| {
+            let authority = Authority::of(&world.trust, &world.batches);
+            let batches = world.batches();
+            let observe = &question.policy.observe;
+            let (hour, open) = (question.hour, question.open);
+            let whole = settle(hour, &batches, open, &authority, observe, Detail::Hour);
+            assert_eq!(settled.rollup.by_hour(), whole.rollup, "minutes add up to the hour");
+            assert_eq!(sums_of(&whole.rollup), sums_of_tally(&settled.tally));
         });
     }
 
@@ -340,5 +356,49 @@ fn part_tally(
     let mappings = Mappings::of(hour, &world.batches, authority);
     let claims = claims.admitted.into_iter().filter(is_wanted);
     let probes = Probes::of(hour, &world.batches, authority);
-    read_jobs(hour, hour.end(), claims, &mappings, &probes, &coverage, &policy.observe).tally
+    let around = Around { coverage: &coverage, mappings: &mappings, probes: &probes };
+    read_jobs(hour, hour.end(), claims, around, &policy.observe, Detail::Hour).tally
+}
+
+/// All that a rollup has in common with a tally, added up. What was not told and what is zero are the same here.
+fn sums_of(rollup: &Rollup) -> Sums {
+    let mut all = Sums::default();
+    rollup.rows.values().flat_map(BTreeMap::values).for_each(|sums| all.merge(sums));
+    let is_shared = |column: &Column| match column {
+        Column::Owed(..) | Column::Failed(_) => true,
+        Column::Plain(plain) => matches!(plain, Plain::Jobs | Plain::Tenures | Plain::Unserved),
+        Column::Sum(_) => false,
+    };
+    all.columns.retain(|column, sum| is_shared(column) && *sum > 0);
+    all
+}
+
+fn sums_of_tally(tally: &Tally) -> Sums {
+    let mut all = Sums::default();
+    for demand in tally.demand.values() {
+        all.add(Column::Plain(Plain::Jobs), demand.jobs);
+        all.add(Column::Plain(Plain::Unserved), demand.unserved);
+    }
+    for cell in tally.cells.values() {
+        all.add(Column::Plain(Plain::Tenures), cell.tenures);
+        for (reason, count) in &cell.failures {
+            all.add(Column::Failed(*reason), *count);
+        }
+        for (obligation, counts) in &cell.obligations {
+            let came = [
+                (Came::Bad, counts.bad),
+                (Came::Declined, counts.declined),
+                (Came::Disputed, counts.disputed),
+                (Came::Excused, counts.excused.values().sum()),
+                (Came::Good, counts.good),
+                (Came::Missing, counts.missing),
+            ];
+            came.iter().for_each(|(came, count)| all.add(Column::Owed(*obligation, *came), *count));
+        }
+        for (measure, histogram) in &cell.measured {
+            all.histograms.entry(*measure).or_default().merge(histogram);
+        }
+    }
+    all.columns.retain(|_, sum| *sum > 0);
+    all
 }

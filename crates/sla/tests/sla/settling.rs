@@ -11,6 +11,8 @@ use sla::hour::{OpenJobs, Settled, last_good_of, records_for, settle};
 use sla::opened::{Opened, RECORD_KINDS};
 use sla::policy::Policy;
 use sla::register::Register;
+use sla::rollup::Detail;
+use sla::rollup::chunk::Chunk;
 use sla::score::Scoring;
 use sla::scorecard::{Basis, Scorecard, canonical_bytes, digest_of};
 use sla::tally::Tally;
@@ -30,7 +32,7 @@ impl Question<'_> {
     /// Settles from `batches`, which also say who may speak.
     pub fn settle(&self, batches: &[&Opened]) -> Settled {
         let authority = Authority::of(self.trust, batches.iter().copied());
-        settle(self.hour, batches, self.open, &authority, &self.policy.observe)
+        settle(self.hour, batches, self.open, &authority, &self.policy.observe, Detail::Minute)
     }
 
     /// The scorecard, where nothing is known of anybody from before.
@@ -60,7 +62,8 @@ impl Question<'_> {
     /// The bytes of everything that is compared between two instances.
     pub fn bytes(&self, settled: &Settled) -> Vec<u8> {
         let scorecard = self.score(settled).bytes();
-        let rest = (&settled.tally, &settled.jobs, &settled.open);
+        let sums = Chunk::of(&settled.rollup);
+        let rest = (&settled.tally, &settled.jobs, &settled.open, sums, &settled.supply);
         [scorecard, canonical_bytes(&rest)].concat()
     }
 

@@ -28,9 +28,12 @@ fn everything() -> Question {
     }
 }
 
+/// When and of what a row of an answer is.
+type Group = (Option<Minute>, Vec<Option<Arc<str>>>);
+
 /// The answer by hand: each row of the hours looked at and added where it belongs.
 fn by_hand(rollups: &[Rollup], question: &Question) -> Vec<SeriesRow> {
-    let mut groups: BTreeMap<(Option<Minute>, Vec<Option<Arc<str>>>), Sums> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
     for (key, minutes) in rollups.iter().flat_map(|rollup| &rollup.rows) {
         let name = |dimension: Dimension| key.name(dimension).map(|name| name.into_owned());
         if !question.filter.iter().all(|(dimension, wanted)| wanted.contains(&name(*dimension))) {

@@ -206,7 +206,7 @@ impl Shelf<'_> {
                     Some(minutes) => minutes,
                     None => self.hour(*hour, *stamp)?,
                 };
-                answer.add(&*chunk);
+                answer.add(&chunk);
             }
         }
         Ok(answer.rows())
