@@ -43,6 +43,8 @@ pub enum Holds {
     UntilWritten,
     /// Until then, and no longer than so many milliseconds.
     ForMs(u64),
+    /// As long as the process lives: what is built into the program.
+    Always,
 }
 
 impl<T> Answer<T> {

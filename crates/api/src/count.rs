@@ -6,6 +6,17 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::metrics::Exposition;
 
+/// What others know that is exposed with the counters.
+#[derive(Debug, Clone, Copy)]
+pub struct Others {
+    /// Requests that were answered by what was kept.
+    pub kept: u64,
+    /// Listeners of `/v1/events`.
+    pub listeners: usize,
+    /// Requests of clients that asked too often.
+    pub paced: u64,
+}
+
 /// Answers by path and status, and what became of listeners.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -32,7 +43,7 @@ impl Counters {
     }
 
     /// Writes all counters.
-    pub fn contribute(&self, exposition: &mut Exposition, listeners: usize, paced: u64) {
+    pub fn contribute(&self, exposition: &mut Exposition, others: &Others) {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for ((path, status), count) in &answers {
             let labels = [("path", path.as_str()), ("status", &status.to_string())];
@@ -43,6 +54,9 @@ impl Counters {
                 *count,
             );
         }
+        let Others { kept, listeners, paced } = *others;
+        let meaning = "Requests to the API that were answered by what was kept.";
+        exposition.counter("naap_api_kept_answers_total", meaning, &[], kept);
         let listeners = u64::try_from(listeners).unwrap_or(u64::MAX);
         exposition.gauge("naap_api_listeners", "Listeners of /v1/events.", &[], listeners);
         let cut_off = self.cut_off.load(Ordering::Relaxed);

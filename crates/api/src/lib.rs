@@ -23,6 +23,8 @@ mod answer;
 mod cursor;
 mod schema;
 
+mod delivery;
+mod describing;
 mod guard;
 mod paths;
 mod router;

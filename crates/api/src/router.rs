@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::header::{ETAG, LINK, RETRY_AFTER};
 use axum::http::{HeaderName, Method};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa::OpenApi;
@@ -13,6 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::answer::Holds;
+use crate::delivery::deliver;
+use crate::describing;
 use crate::guard;
 use crate::health::Outcome;
 use crate::paths::Paths;
@@ -73,9 +77,23 @@ fn watches() -> OpenApiRouter<State> {
         .routes(routes!(metrics::metrics))
 }
 
+/// The description of the paths that are read, with what each answers beside its own.
+fn described() -> OpenApiRouter<State> {
+    let mut paths = reads();
+    describing::complete(paths.get_openapi_mut());
+    paths
+}
+
 /// The description of every path, as `/v1/openapi.json` serves it and `schemas/openapi.json` keeps it.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    reads().merge(watches()).to_openapi()
+    described().merge(watches()).to_openapi()
+}
+
+/// The description for people, whose files are built into the program.
+fn pages() -> Router<State> {
+    let config = Config::from("/v1/openapi.json").validator_url("none");
+    Router::from(SwaggerUi::new("/docs").config(config))
+        .layer(map_response(async |response: Response| (Extension(Holds::Always), response)))
 }
 
 /// The whole API.
@@ -85,11 +103,10 @@ pub fn router(state: State) -> Router {
     let described: Arc<[u8]> = documents::bytes(&openapi).into();
     let reads = Router::from(reads())
         .route("/", axum::routing::get(landing::landing))
-        .layer(axum::Extension(documents::Described(described)))
-        .merge(
-            SwaggerUi::new("/docs").config(Config::from("/v1/openapi.json").validator_url("none")),
-        )
-        .layer(from_fn_with_state(state.clone(), guard::admit));
+        .layer(Extension(documents::Described(described)))
+        .merge(pages())
+        .layer(from_fn_with_state(state.clone(), guard::admit))
+        .layer(from_fn_with_state((state.clone(), Arc::clone(&paths)), deliver));
     let panics = state.clone();
     let cors = CorsLayer::new()
         .allow_origin(Any)

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use warehouse::Reader;
 
 use crate::count::Counters;
+use crate::delivery::Kept;
 use crate::exports::Exports;
 use crate::health::Check;
 use crate::live::Feed;
@@ -43,6 +44,8 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Export files sent at once.
     pub exports: usize,
+    /// Bytes of answers that are kept for whoever asks the same; 0 for none.
+    pub kept_bytes: usize,
     /// Reads of warehouse and ledger at once; further requests wait.
     pub reads: usize,
     /// How long an answer may take to begin.
@@ -58,6 +61,7 @@ impl Default for Limits {
         Self {
             body_bytes: 16 * 1024,
             exports: 4,
+            kept_bytes: 32 * 1024 * 1024,
             reads: 8,
             request_ms: 10_000,
             requests: 512,
@@ -122,6 +126,7 @@ struct Inner {
     exports: Arc<Semaphore>,
     feed: Arc<Feed>,
     inspections: Arc<Semaphore>,
+    kept: Kept,
     limits: Limits,
     network: Network,
     nodes: Vec<Heard>,
@@ -149,6 +154,7 @@ impl State {
             exports: gate(limits.exports),
             feed: parts.feed,
             inspections: gate(INSPECTIONS),
+            kept: Kept::new(limits.kept_bytes),
             limits,
             network: parts.network,
             nodes: parts.nodes,
@@ -181,6 +187,11 @@ impl State {
         &self.0.feed
     }
 
+    /// The answers that are kept.
+    pub fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
     /// How much is taken on at once.
     pub fn limits(&self) -> Limits {
         self.0.limits
@@ -209,6 +220,11 @@ impl State {
     /// How often each client may call.
     pub fn visitors(&self) -> &Visitors {
         &self.0.visitors
+    }
+
+    /// The version of what is read, by which answers are kept; none where it cannot be told, and nothing is kept.
+    pub fn version(&self) -> Option<u64> {
+        self.0.sources.warehouse.version().ok()
     }
 
     /// Room for one more request, if there is any.

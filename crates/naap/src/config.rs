@@ -76,6 +76,7 @@ sections! {
         connections_per_client_max: usize,
         head_ms: u64,
         stall_ms: u64,
+        kept_bytes_max: usize,
     }
     /// Peers.
     Channel {

@@ -59,6 +59,7 @@ pub fn router(
 ) -> axum::Router {
     let limits = Limits {
         exports: config.api.exports_max,
+        kept_bytes: config.api.kept_bytes_max,
         reads: config.api.reads_max,
         request_ms: config.api.request_ms,
         requests: config.api.requests_max,

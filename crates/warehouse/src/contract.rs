@@ -34,7 +34,8 @@ pub use hours::{
 pub use lists::{
     filters_let_pass_what_they_name, networks_never_mix, nothing_is_found_in_an_empty_home,
     orchestrators_follow_their_jobs, other_lists_cursors_are_refused,
-    pages_neither_lose_nor_repeat, writers_do_not_disturb_pages,
+    pages_neither_lose_nor_repeat, the_version_grows_with_what_is_written,
+    writers_do_not_disturb_pages,
 };
 pub use publishers::{publishers_are_replaced, refusals_are_counted_once};
 pub use standing::{
@@ -79,6 +80,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     filters_let_pass_what_they_name,
     pages_neither_lose_nor_repeat,
     writers_do_not_disturb_pages,
+    the_version_grows_with_what_is_written,
     other_lists_cursors_are_refused,
     orchestrators_follow_their_jobs,
     networks_never_mix,

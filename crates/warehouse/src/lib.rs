@@ -49,6 +49,12 @@ pub const MINUTES_KEPT: Millis = Millis(48 * 3_600_000);
 /// A list is never longer than [`page::ROWS_MAX`]. A page goes on after the full key of the last row, so a row that
 /// stays while the list is walked appears exactly once, whatever is written meanwhile.
 pub trait Reader: Send + Sync {
+    /// A number that is larger after each write, whoever wrote: as long as it stands still, every question has the
+    /// answer that it had. It means nothing in another process, costs microseconds, and never waits for a writer.
+    ///
+    /// Ask for it before the question whose answer is to be kept: then it is at most too small for that answer.
+    fn version(&self) -> Result<u64, Error>;
+
     /// The batches sealed in the span, by (`sealed_ms`, ordinal).
     fn batches_sealed(
         &self,

@@ -26,6 +26,7 @@ mod standing;
 mod answers;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use events::event::Network;
@@ -42,7 +43,7 @@ use crate::{Error, Warehouse};
 use answers::Source;
 use cache::Cache;
 use column::sql;
-use connection::Pool;
+use connection::{Pool, Watch};
 
 pub use schema::VERSION;
 
@@ -58,6 +59,8 @@ pub struct Options {
 pub struct Sqlite {
     cache: Cache,
     readers: Option<Pool>,
+    /// How many transactions were kept since it was opened.
+    version: AtomicU64,
     writer: Mutex<Connection>,
 }
 
@@ -71,6 +74,7 @@ impl Sqlite {
         let home = Self {
             cache: Cache::default(),
             readers: Some(Pool::new(path)),
+            version: AtomicU64::new(0),
             writer: Mutex::new(writer),
         };
         match home.end_fill() {
@@ -85,7 +89,12 @@ impl Sqlite {
         let path = Path::new(":memory:");
         let writer = connection::open_memory()?;
         schema::migrate(&writer, path)?;
-        Ok(Self { cache: Cache::default(), readers: None, writer: Mutex::new(writer) })
+        Ok(Self {
+            cache: Cache::default(),
+            readers: None,
+            version: AtomicU64::new(0),
+            writer: Mutex::new(writer),
+        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -105,6 +114,8 @@ impl Sqlite {
             .map_err(sql(action))?;
         let value = write(&transaction)?;
         transaction.commit().map_err(sql(action))?;
+        // Behind the commit: whoever sees the new number reads what it stands for.
+        self.version.fetch_add(1, Ordering::Release);
         Ok(value)
     }
 }
@@ -124,6 +135,10 @@ impl Source for Sqlite {
             None => connection::snapshot(&self.writer(), action, read),
         }
     }
+
+    fn version(&self) -> Result<u64, Error> {
+        Ok(self.version.load(Ordering::Acquire))
+    }
 }
 
 /// A home that is only read, beside the process that writes it or alone.
@@ -131,6 +146,7 @@ impl Source for Sqlite {
 pub struct ReadOnly {
     cache: Cache,
     readers: Pool,
+    watch: Watch,
 }
 
 impl ReadOnly {
@@ -138,7 +154,7 @@ impl ReadOnly {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let readers = Pool::new(path);
         readers.read("open the warehouse", |connection| schema::check(connection, path))?;
-        Ok(Self { cache: Cache::default(), readers })
+        Ok(Self { cache: Cache::default(), readers, watch: Watch::new(path) })
     }
 }
 
@@ -153,6 +169,10 @@ impl Source for ReadOnly {
         read: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.readers.read(action, read)
+    }
+
+    fn version(&self) -> Result<u64, Error> {
+        self.watch.version()
     }
 }
 

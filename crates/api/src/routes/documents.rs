@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::answer::Holds;
 use crate::problem::Problems;
 use crate::query::{Nothing, Query};
 
@@ -32,5 +33,6 @@ pub async fn openapi_json(
     Extension(Described(bytes)): Extension<Described>,
     Query(Nothing {}): Query<Nothing>,
 ) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], Bytes::from_owner(bytes))
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (Extension(Holds::Always), headers, Bytes::from_owner(bytes))
 }

@@ -1,8 +1,10 @@
 //! `/`: a page that says what this is and where to go. Static; its counters come from the public paths.
 
+use axum::Extension;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::answer::Holds;
 use crate::query::{Nothing, Query};
 
 /// Nothing but what is in the page itself and this instance's own paths.
@@ -16,7 +18,7 @@ pub async fn landing(Query(Nothing {}): Query<Nothing>) -> impl IntoResponse {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    (headers, include_str!("landing.html"))
+    (Extension(Holds::Always), headers, include_str!("landing.html"))
 }
 
 #[cfg(test)]

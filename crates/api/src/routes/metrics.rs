@@ -4,6 +4,7 @@ use axum::extract::State as Given;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::count::Others;
 use crate::metrics::{CONTENT_TYPE, Exposition};
 use crate::problem::{Problem, Problems};
 use crate::query::{Nothing, Query};
@@ -22,8 +23,12 @@ pub async fn metrics(
 ) -> Result<impl IntoResponse, Problem> {
     let text = state.inspect(|state| {
         let mut exposition = Exposition::default();
-        let (listeners, paced) = (state.feed().listeners(), state.visitors().turned_away());
-        state.counters().contribute(&mut exposition, listeners, paced);
+        let others = Others {
+            kept: state.kept().hits(),
+            listeners: state.feed().listeners(),
+            paced: state.visitors().turned_away(),
+        };
+        state.counters().contribute(&mut exposition, &others);
         for contribute in state.contributors() {
             contribute(&mut exposition);
         }

@@ -4,6 +4,7 @@
 
 mod world;
 
+mod delivery;
 mod exports;
 mod fuzz;
 mod jobs;

@@ -66,6 +66,7 @@ macro_rules! write {
 
 impl Reader for Killed {
     ask! {
+        fn version(&self) -> u64;
         fn batches_sealed(&self, network: Network, span: RangeInclusive<UnixMillis>) -> Vec<BatchRow>;
         fn record_batch_rows(&self, network: Network) -> Vec<BatchRow>;
         fn mapping_batch_rows(&self, network: Network, span: RangeInclusive<UnixMillis>) -> Vec<BatchRow>;

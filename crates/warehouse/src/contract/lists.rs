@@ -357,3 +357,26 @@ pub fn networks_never_mix(home: &dyn Warehouse) {
         assert_eq!(rows.iter().map(|row| row.jobs_24h).sum::<u64>(), 2 * jobs);
     }
 }
+
+/// The number of a home's version stands still while nobody writes, and is larger after whatever is written.
+pub fn the_version_grows_with_what_is_written(home: &dyn Warehouse) {
+    let mut before = home.version().unwrap();
+    let mut grown = |what: &str| {
+        let after = home.version().unwrap();
+        assert!(after > before, "{what}: {before} and then {after}");
+        home.jobs(NETWORK, &JobFilter::default(), &Page::first(10)).unwrap();
+        assert_eq!(home.version().unwrap(), after, "reading is not writing");
+        before = after;
+    };
+    home.record_hour(&record(NETWORK, HOUR, 0, 3)).unwrap();
+    grown("an hour");
+    home.record_hour(&record(NETWORK, HOUR, 1, 4)).unwrap();
+    grown("a revision");
+    let next = facts(HOUR.next(), 30..35);
+    home.record_provisional(NETWORK, HOUR.next(), &next, None, HOUR.end()).unwrap();
+    grown("what is provisional");
+    home.record_publishers(&[super::sample::publisher(NETWORK, 1, 0)]).unwrap();
+    grown("a publisher");
+    home.record_document(b"a document").unwrap();
+    grown("a document");
+}

@@ -37,9 +37,16 @@ pub trait Source: Send + Sync {
         action: &'static str,
         read: impl FnOnce(&Connection) -> Result<T, Error>,
     ) -> Result<T, Error>;
+
+    /// [`Reader::version`].
+    fn version(&self) -> Result<u64, Error>;
 }
 
 impl<S: Source> Reader for S {
+    fn version(&self) -> Result<u64, Error> {
+        Source::version(self)
+    }
+
     fn batches_sealed(
         &self,
         network: Network,

@@ -160,3 +160,48 @@ impl Drop for Lent<'_> {
         self.pool.returned.notify_one();
     }
 }
+
+/// Notices that others wrote, on a connection that does nothing else.
+#[derive(Debug)]
+pub struct Watch {
+    path: PathBuf,
+    state: Mutex<Watched>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    connection: Option<Connection>,
+    /// What SQLite said last: it means nothing but that it changes with what other connections wrote.
+    seen: Option<i64>,
+    version: u64,
+}
+
+impl Watch {
+    /// A watch that looks when it is first asked.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), state: Mutex::default() }
+    }
+
+    /// A number that is larger whenever another connection has written since it was last asked for.
+    pub fn version(&self) -> Result<u64, Error> {
+        const ACTION: &str = "look whether the warehouse has changed";
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        let connection = match &mut state.connection {
+            Some(connection) => connection,
+            none => {
+                let connection = open_reader(&self.path)?;
+                connection.busy_timeout(Duration::ZERO).map_err(sql(ACTION))?;
+                none.insert(connection)
+            }
+        };
+        let seen = connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+            .map_err(sql(ACTION))?;
+        if state.seen.replace(seen) != Some(seen) {
+            state.version += 1;
+        }
+        Ok(state.version)
+    }
+}

@@ -366,3 +366,20 @@ fn a_changed_scorecard_is_found_when_it_is_read() {
     let error = home.hour_record(NETWORK, HOUR, Some(1)).unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
+
+#[test]
+fn a_home_that_is_only_read_notices_what_another_connection_writes() {
+    let (_directory, path) = file();
+    let writer = open(&path).unwrap();
+    let reader = ReadOnly::open(&path).unwrap();
+    let first = reader.version().unwrap();
+    assert_eq!(reader.version().unwrap(), first, "nobody wrote");
+    for revision in 0..3 {
+        let before = reader.version().unwrap();
+        writer.record_hour(&sample::record(NETWORK, HOUR, revision, 3)).unwrap();
+        let after = reader.version().unwrap();
+        assert!(after > before, "revision {revision}");
+        reader.jobs(NETWORK, &JobFilter::default(), &Page::first(10)).unwrap();
+        assert_eq!(reader.version().unwrap(), after, "reading is not writing");
+    }
+}
