@@ -74,16 +74,17 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     /// Wrong at the member of that name.
-    fn at(member: &'static str, why: impl Into<String>) -> Self {
+    pub(crate) fn at(member: &'static str, why: impl Into<String>) -> Self {
         Self { place: (member, 0), why: why.into() }
     }
 
     /// Wrong in the so-many-th table of that header.
-    fn in_table(header: &'static str, at: usize, why: String) -> Self {
+    pub(crate) fn in_table(header: &'static str, at: usize, why: String) -> Self {
         Self { place: (header, at), why }
     }
 
-    fn told_in(self, text: &str) -> Unusable {
+    /// The refusal of `file`, with the line of its text.
+    pub(crate) fn told_in(self, file: &'static str, text: &str) -> Unusable {
         let (start, at) = self.place;
         let lines = (1..).zip(text.lines());
         let mut found = lines.filter(|(_, line)| line.trim_start().starts_with(start));
@@ -91,7 +92,7 @@ impl Wrong {
             Some((line, _)) => format!("line {line}: {}", self.why),
             None => self.why,
         };
-        unusable(why)
+        Unusable { file, why }
     }
 }
 
@@ -109,7 +110,7 @@ impl Policy {
                 Self::of(read::<File<quality::Constants>>(text)?, text, Rule::Quality)
             }
         };
-        policy.check().map_err(|wrong| wrong.told_in(text))?;
+        policy.check().map_err(|wrong| wrong.told_in("policy", text))?;
         Ok(policy)
     }
 

@@ -53,3 +53,12 @@ mod peers;
 
 #[path = "sla/evidence.rs"]
 mod evidence;
+
+#[path = "sla/routing.rs"]
+mod routing;
+
+#[path = "sla/routes.rs"]
+mod routes;
+
+#[path = "sla/replaying.rs"]
+mod replaying;
