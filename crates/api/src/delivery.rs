@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::answer::Holds;
+use crate::guard;
 use crate::paths::{Paths, Spec};
 use crate::problem::Problem;
 use crate::state::State;
@@ -40,7 +41,8 @@ pub async fn deliver(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read || guard::is_private(request.uri().path()) {
         return next.run(request).await;
     }
     let spec = paths.of(&request).clone();

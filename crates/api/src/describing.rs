@@ -1,6 +1,9 @@
 //! What the description says of every path that is read, so that no handler need: the forms of lists, the answer to a
-//! conditional request, and that a form may not be had. It changes nothing that a handler said.
+//! conditional request, an example, and that a form may not be had. It changes nothing that a handler said.
 
+mod example;
+
+use serde_json::Value;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -9,16 +12,19 @@ use utoipa::openapi::{
 };
 
 use crate::delivery::{FORMAT, Form};
+use crate::guard;
 use crate::paths::{OURS, Paths};
 use crate::problem;
 
 /// Completes the description of every path.
 pub fn complete(openapi: &mut OpenApi) {
     let paths = Paths::of_description(openapi);
+    let document = serde_json::to_value(&*openapi).unwrap_or_default();
     for (path, item) in &mut openapi.paths.paths {
-        let Some(spec) = paths.get(path) else { continue };
+        let Some(spec) = paths.get(path).filter(|_| !guard::is_private(path)) else { continue };
         let Some(operation) = &mut item.get else { continue };
         let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { continue };
+        show(&document, answer);
         if spec.columns.is_some() {
             describe_list(answer);
         }
@@ -34,6 +40,15 @@ pub fn complete(openapi: &mut OpenApi) {
         if spec.columns.is_some() {
             operation.parameters.get_or_insert_default().push(RefOr::T(format_parameter()));
         }
+    }
+}
+
+/// Shows an example of what is answered in JSON, where its handler shows none.
+fn show(document: &Value, answer: &mut Response) {
+    let Some(RefOr::T(content)) = answer.content.get_mut(Form::Json.media_type()) else { return };
+    if content.example.is_none() {
+        let schema = content.schema.as_ref().and_then(|schema| serde_json::to_value(schema).ok());
+        content.example = schema.map(|schema| example::of(document, &schema));
     }
 }
 

@@ -20,6 +20,36 @@ use crate::state::State;
 /// The header that names a request: taken over if it is plain, given out otherwise.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What is for one person alone lies below this.
+const PRIVATE: &str = "/v1/private";
+
+/// Whether a path is for one person alone: no page of another origin reads it, and none of its answers is kept.
+pub fn is_private(path: &str) -> bool {
+    path.strip_prefix(PRIVATE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Takes back from private paths what all answers are given: that others may read and keep them.
+pub async fn seclude(request: Request, next: Next) -> Response {
+    let is_private = is_private(request.uri().path());
+    let mut response = next.run(request).await;
+    if is_private {
+        let headers = response.headers_mut();
+        for name in CROSS_ORIGIN {
+            headers.remove(name);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// The headers by which other origins are let in.
+const CROSS_ORIGIN: [HeaderName; 4] = [
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+];
+
 /// What a client has left, as the draft `draft-ietf-httpapi-ratelimit-headers` has it.
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 

@@ -23,6 +23,7 @@ mod answer;
 mod cursor;
 mod schema;
 
+mod asyncapi;
 mod delivery;
 mod describing;
 mod guard;
@@ -35,6 +36,6 @@ pub mod serve;
 mod error;
 
 pub use error::Error;
-pub use router::{openapi, router};
+pub use router::{asyncapi, openapi, router};
 pub use serve::serve;
 pub use state::{Limits, Parts, State};

@@ -41,6 +41,17 @@ impl Topic {
             Self::Window => "window",
         }
     }
+
+    /// What it tells, for people.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Batch => "A batch was accepted.",
+            Self::Event => {
+                "An event was accepted. Whether it counts is decided when its hour settles."
+            }
+            Self::Window => "A window settled, or got another revision.",
+        }
+    }
 }
 
 impl FromStr for Topic {

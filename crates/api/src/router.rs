@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::http::header::{ETAG, LINK, RETRY_AFTER};
+use axum::http::header::{CONTENT_SECURITY_POLICY, ETAG, LINK, RETRY_AFTER};
 use axum::http::{HeaderName, Method};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -66,6 +66,7 @@ fn reads() -> OpenApiRouter<State> {
         .routes(routes!(export::file))
         .routes(routes!(publishers::publishers))
         .routes(routes!(refusals::refusals))
+        .routes(routes!(documents::asyncapi_json))
         .routes(routes!(documents::openapi_json))
 }
 
@@ -89,21 +90,37 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     described().merge(watches()).to_openapi()
 }
 
+/// The description of what is told, as `/v1/asyncapi.json` serves it and `schemas/asyncapi.json` keeps it.
+pub fn asyncapi() -> serde_json::Value {
+    crate::asyncapi::document(&openapi())
+}
+
+/// What the pages below may load: their own files, and the drawings within them.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self'; \
+                      style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
 /// The description for people, whose files are built into the program.
 fn pages() -> Router<State> {
     let config = Config::from("/v1/openapi.json").validator_url("none");
-    Router::from(SwaggerUi::new("/docs").config(config))
-        .layer(map_response(async |response: Response| (Extension(Holds::Always), response)))
+    Router::from(SwaggerUi::new("/docs").config(config)).layer(map_response(
+        async |response: Response| {
+            (Extension(Holds::Always), [(CONTENT_SECURITY_POLICY, POLICY)], response)
+        },
+    ))
 }
 
 /// The whole API.
 pub fn router(state: State) -> Router {
     let openapi = openapi();
     let paths = Arc::new(Paths::of_description(&openapi));
-    let described: Arc<[u8]> = documents::bytes(&openapi).into();
+    let described = documents::Described {
+        asyncapi: documents::bytes(&crate::asyncapi::document(&openapi)).into(),
+        openapi: documents::bytes(&openapi).into(),
+    };
     let reads = Router::from(reads())
         .route("/", axum::routing::get(landing::landing))
-        .layer(Extension(documents::Described(described)))
+        .layer(Extension(described))
         .merge(pages())
         .layer(from_fn_with_state(state.clone(), guard::admit))
         .layer(from_fn_with_state((state.clone(), Arc::clone(&paths)), deliver));
@@ -131,5 +148,6 @@ pub fn router(state: State) -> Router {
         .layer(from_fn_with_state((state.clone(), paths), guard::pace))
         .layer(from_fn_with_state(state.clone(), guard::identify))
         .layer(cors)
+        .layer(from_fn(guard::seclude))
         .with_state(state)
 }

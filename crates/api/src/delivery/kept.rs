@@ -255,3 +255,116 @@ impl Kept {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::future::{pending, ready};
+    use std::pin::Pin;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn key(number: usize) -> Key {
+        Key::of(&format!("/v1/jobs?limit={number}").parse().unwrap(), Form::Json)
+    }
+
+    fn written(holds: Option<Holds>, bytes: usize) -> Outcome {
+        let body = Bytes::from(vec![b'x'; bytes]);
+        Outcome::Written(Arc::new(Written::new(body, HeaderMap::new(), holds, None)))
+    }
+
+    fn is_pending(future: Pin<&mut impl Future>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    fn at(ms: u64) -> impl Fn() -> UnixMillis {
+        move || UnixMillis(ms)
+    }
+
+    /// Whether a question had to be answered anew.
+    async fn is_made(kept: &Kept, version: u64, now: u64, holds: Option<Holds>) -> bool {
+        let made = AtomicBool::new(false);
+        let compute = async {
+            made.store(true, Ordering::Relaxed);
+            written(holds, 10)
+        };
+        kept.answer(key(1), version, at(now), compute).await;
+        made.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn each_answer_holds_as_long_as_it_says() {
+        let written = Some(Holds::UntilWritten);
+        let (brief, always) = (Some(Holds::ForMs(1_000)), Some(Holds::Always));
+        for (holds, version, now, expected) in [
+            (written, 7, 9_000_000, false),
+            (written, 8, 5_000, true),
+            (brief, 7, 5_999, false),
+            (brief, 7, 6_000, true),
+            (brief, 7, 4_999, true),
+            (brief, 8, 5_000, true),
+            (always, 8, 9_000_000, false),
+            (None, 7, 5_000, true),
+        ] {
+            let kept = Kept::new(1_000_000);
+            assert!(is_made(&kept, 7, 5_000, holds).await);
+            assert_eq!(is_made(&kept, version, now, holds).await, expected, "{holds:?} {now}");
+        }
+        let none = Kept::new(0);
+        assert!(is_made(&none, 7, 0, always).await && is_made(&none, 7, 0, always).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_and_the_oldest_goes_first() {
+        let kept = Kept::new(100_000);
+        for number in 0..100 {
+            let compute = ready(written(Some(Holds::Always), 1_000));
+            kept.answer(key(number), 1, at(1), compute).await;
+        }
+        let too_large = ready(written(Some(Holds::Always), 60_000));
+        kept.answer(key(1_000), 1, at(1), too_large).await;
+        assert!(kept.find(&key(1_000), 1, UnixMillis(1)).is_none());
+        let shelf = kept.shelf();
+        assert!(shelf.bytes <= 100_000 && shelf.bytes > 80_000, "{}", shelf.bytes);
+        assert_eq!(shelf.entries.len(), shelf.order.len());
+        assert!(shelf.entries.contains_key(&key(99)) && !shelf.entries.contains_key(&key(0)));
+        assert!(kept.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_leaves_the_question_to_the_next() {
+        let kept = Kept::new(1_000_000);
+        let mut gone = Box::pin(kept.answer(key(1), 1, at(1), pending::<Outcome>()));
+        assert!(is_pending(gone.as_mut()));
+        let next = kept.answer(key(1), 1, at(1), ready(written(Some(Holds::Always), 10)));
+        let mut next = Box::pin(next);
+        assert!(is_pending(next.as_mut()), "it waits for the first");
+        drop(gone);
+        assert!(matches!(next.await, Outcome::Written(_)));
+        assert!(kept.flights.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_for_one_alone_keeps_nobody_waiting_in_line() {
+        let kept = Kept::new(1_000_000);
+        let (made, together) = (AtomicUsize::new(0), tokio::sync::Barrier::new(3));
+        let ask = async |is_first: bool| {
+            let compute = async {
+                made.fetch_add(1, Ordering::Relaxed);
+                if is_first {
+                    tokio::task::yield_now().await;
+                } else {
+                    // Passed only if the three that waited are answered side by side.
+                    together.wait().await;
+                }
+                written(None, 10)
+            };
+            kept.answer(key(1), 1, at(1), compute).await;
+        };
+        tokio::join!(ask(true), ask(false), ask(false), ask(false));
+        assert_eq!(made.load(Ordering::Relaxed), 4);
+    }
+}

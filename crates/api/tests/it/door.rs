@@ -228,3 +228,31 @@ async fn a_client_has_only_so_many_connections() {
     }
     free.stop().await;
 }
+
+#[tokio::test]
+async fn a_listener_that_never_reads_is_let_go() {
+    let world = World::bounded(
+        api::Limits { streams: 1, ..api::Limits::default() },
+        api::live::Bounds::default(),
+    );
+    let door = Door::open(&world, Options { stall_ms: 50, ..Options::default() }).await;
+    let ask = b"GET /v1/events HTTP/1.1\r\nhost: naap\r\n\r\n";
+    let mut stuck = door.connect().await;
+    stuck.write_all(ask).await.unwrap();
+    until(&mut stuck, ": listening").await;
+    let next = async {
+        loop {
+            crate::live::told().iter().for_each(|live| world.feed.publish(live));
+            let mut next = door.connect().await;
+            next.write_all(ask).await.unwrap();
+            let mut first = [0; 12];
+            next.read_exact(&mut first).await.unwrap();
+            if &first == b"HTTP/1.1 200" {
+                break;
+            }
+        }
+    };
+    // There is room for one listener only, so another is heard when the stuck one has been let go.
+    tokio::time::timeout(DEADLINE, next).await.unwrap();
+    door.stop().await;
+}

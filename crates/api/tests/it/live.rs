@@ -42,14 +42,22 @@ fn window(revision: u32) -> Live {
     })
 }
 
+/// One message of each topic.
+pub fn told() -> [Live; 3] {
+    let event = claim(sample::reporter(0), Role::Gateway, sample::job_id(1), 1, requested());
+    let event =
+        Live::Event(EventAccepted { event: Arc::new(event), index: 3, position: position() });
+    [batch(sample::NETWORK), event, window(0)]
+}
+
 /// A stream that is read line by line.
-struct Listener {
+pub struct Listener {
     read: String,
     stream: BodyDataStream,
 }
 
 impl Listener {
-    async fn open(world: &World, query: &str, last_event_id: Option<&str>) -> Self {
+    pub async fn open(world: &World, query: &str, last_event_id: Option<&str>) -> Self {
         let mut request = Request::get(format!("/v1/events{query}"));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
@@ -64,7 +72,7 @@ impl Listener {
     }
 
     /// The next block, or nothing at the end.
-    async fn block(&mut self) -> Option<String> {
+    pub async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.read.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
@@ -156,4 +164,40 @@ async fn listeners_are_bounded_and_leave_room_when_they_go() {
     assert_eq!(world.get("/v1/events").await.problem(), "E-API-BUSY");
     drop(first);
     Listener::open(&world, "", None).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_stream_says_that_it_is_still_there() {
+    let world = World::empty();
+    let mut listener = Listener::open(&world, "", None).await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..3 {
+        // Whatever waits for the stream waits in time that stands still but for its own timers.
+        let alive = async { listener.stream.next().await.unwrap().unwrap() };
+        assert_eq!(&alive.await[..], b": still here\n\n");
+    }
+    assert_eq!(began.elapsed(), Duration::from_secs(45));
+}
+
+#[tokio::test]
+async fn a_listener_that_comes_back_again_and_again_misses_nothing() {
+    let world = World::empty();
+    let (mut last, mut heard) = (None::<String>, Vec::new());
+    for turn in 0..5 {
+        let mut listener = Listener::open(&world, "?topics=window", last.as_deref()).await;
+        if turn > 0 {
+            // What was told while nobody listened.
+            heard.push(listener.field("id").await);
+        }
+        world.feed.publish(&window(turn));
+        world.feed.publish(&batch(sample::NETWORK));
+        heard.push(listener.field("id").await);
+        last = heard.last().cloned();
+        drop(listener);
+        world.feed.publish(&window(100 + turn));
+    }
+    let expected: Vec<String> =
+        (0..15).filter(|number| number % 3 != 1).map(|number| format!("1000-{number}")).collect();
+    assert_eq!(heard, expected[..heard.len()]);
+    assert_eq!(heard.len(), 9);
 }

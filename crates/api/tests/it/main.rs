@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod validity;
 mod world;
 
+mod asyncapi;
 mod delivery;
 mod exports;
 mod fuzz;

@@ -229,3 +229,25 @@ fn every_code_is_explained() {
         assert!(line.contains(&format!("({})", code.status().as_u16())), "{row}");
     }
 }
+
+#[tokio::test]
+async fn what_is_private_is_for_no_other_origin_and_kept_nowhere() {
+    let world = World::settled();
+    for path in ["/v1/private/nothing", "/v1/private"] {
+        for method in [Method::GET, Method::OPTIONS] {
+            let request = Request::builder().method(method).uri(path);
+            let request = request.header("origin", "https://elsewhere.example");
+            let request = request.header("access-control-request-method", "GET");
+            let answer = world.ask(request.body(Body::empty()).unwrap()).await;
+            let said =
+                answer.headers.keys().filter(|name| name.as_str().starts_with("access-control"));
+            assert_eq!(said.count(), 0, "{path}: {:?}", answer.headers);
+            assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        }
+    }
+    for path in ["/v1/jobs", "/v1/privateer"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+    }
+}
