@@ -1,4 +1,4 @@
-//! Tables that leave the house: typed columns with unknowns, as CSV and as Parquet.
+//! Tables that leave the house: typed columns with unknowns, as CSV, as Parquet, and as a published folder.
 //!
 //! It knows no scorecard, no warehouse and no clock: whoever has rows says which [`Column`]s they have, and gets the
 //! bytes. The same rows give the same bytes on every machine and at any time; nothing in a file tells when or where it
@@ -29,12 +29,17 @@
 //! # Ok::<(), dataset::Error>(())
 //! ```
 //!
-//! Reading order: [`table`] is what is written, [`csv`] and [`mod@parquet`] how.
+//! Reading order: [`table`] is what is written, [`csv`] and [`mod@parquet`] how; [`manifest`] is what is signed of a
+//! published [`folder`], and [`name`] which names may become paths in it.
 
 pub mod table;
 
 pub mod csv;
 pub mod parquet;
+
+pub mod folder;
+pub mod manifest;
+pub mod name;
 
 mod error;
 

@@ -20,8 +20,8 @@ use crate::table::{Cells, Column, Kind, Table, Value};
 /// The most rows of a row group.
 pub const GROUP_ROWS_MAX: usize = 65_536;
 
-/// How many bytes of text a row group has when it is closed.
-pub const GROUP_TEXT_BYTES: usize = 16 << 20;
+/// A row group is closed when its rows take about this many bytes in memory ([`Table::held_bytes`]).
+pub const GROUP_BYTES: usize = 16 << 20;
 
 /// Who a reader is told has written a file. It never changes, because it is part of the bytes.
 const CREATED_BY: &str = "naap";
@@ -63,7 +63,7 @@ impl<W: Write + Send> Writer<W> {
     pub fn push(&mut self, row: Vec<Value>) -> Result<(), Error> {
         self.held.push(row)?;
         self.rows += 1;
-        if self.held.rows() >= GROUP_ROWS_MAX || self.held.text_bytes() >= GROUP_TEXT_BYTES {
+        if self.held.rows() >= GROUP_ROWS_MAX || self.held.held_bytes() >= GROUP_BYTES {
             self.flush()?;
         }
         Ok(())
@@ -243,7 +243,7 @@ mod tests {
         let text = || vec![Column::new("text", Kind::Text)];
         let mut writer = Writer::new(Vec::new(), text()).unwrap();
         for _ in 0..5 {
-            writer.push(vec!["x".repeat(GROUP_TEXT_BYTES / 2).into()]).unwrap();
+            writer.push(vec!["x".repeat(GROUP_BYTES / 2).into()]).unwrap();
         }
         let bytes = writer.finish().unwrap();
         let reader = SerializedFileReader::new(::bytes::Bytes::from(bytes)).unwrap();

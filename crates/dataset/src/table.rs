@@ -16,6 +16,9 @@ pub const COLUMNS_MAX: usize = 1024;
 /// The largest integer, positive or negative, that every reader of JSON and CSV keeps exactly.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 
+/// What a cell takes beside its text.
+const CELL_BYTES: usize = 24;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -159,8 +162,8 @@ pub struct Table {
     cells: Vec<Cells>,
     columns: Vec<Column>,
     rows: usize,
-    /// How many bytes the text of all cells has, by which a writer bounds what it holds.
-    text_bytes: usize,
+    /// About how many bytes the cells take in memory, by which a writer bounds what it holds.
+    held_bytes: usize,
 }
 
 impl Table {
@@ -176,7 +179,7 @@ impl Table {
             }
         }
         let cells = columns.iter().map(|column| Cells::of(column.kind)).collect();
-        Ok(Self { cells, columns, rows: 0, text_bytes: 0 })
+        Ok(Self { cells, columns, rows: 0, held_bytes: 0 })
     }
 
     /// The columns, in the order in which they are written.
@@ -189,9 +192,9 @@ impl Table {
         self.rows
     }
 
-    /// How many bytes the text in it has.
-    pub fn text_bytes(&self) -> usize {
-        self.text_bytes
+    /// About how many bytes its cells take in memory; the same on every machine.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Adds a row, one value for each column in their order. Where one does not fit its column, the row is not added.
@@ -203,7 +206,7 @@ impl Table {
             check(column, value)?;
         }
         for (cells, value) in self.cells.iter_mut().zip(row) {
-            self.text_bytes += keep(cells, value);
+            self.held_bytes += CELL_BYTES + keep(cells, value);
         }
         self.rows += 1;
         Ok(())
@@ -213,7 +216,7 @@ impl Table {
     pub(crate) fn clear(&mut self) {
         self.cells.iter_mut().for_each(Cells::clear);
         self.rows = 0;
-        self.text_bytes = 0;
+        self.held_bytes = 0;
     }
 
     /// The values by column, in the order of the columns.
@@ -327,9 +330,9 @@ mod tests {
         let mut table = Table::new(columns).unwrap();
         table.push(vec!["x".into(), u64::MAX.into()]).unwrap_err();
         table.push(vec!["x".into()]).unwrap_err();
-        assert_eq!((table.rows(), table.text_bytes()), (0, 0));
+        assert_eq!((table.rows(), table.held_bytes()), (0, 0));
         table.push(vec!["xy".into(), Value::Unknown]).unwrap();
-        assert_eq!((table.rows(), table.text_bytes()), (1, 2));
+        assert_eq!((table.rows(), table.held_bytes()), (1, 2 * CELL_BYTES + 2));
     }
 
     #[test]

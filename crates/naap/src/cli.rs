@@ -1,5 +1,7 @@
 //! The command line: its verbs, their flags, and what `--help` teaches. It decides nothing.
 
+mod publish_dataset;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use events::unit::UnixMillis;
 use sla::window::Window;
 
 use crate::config::Flag;
+
+pub use publish_dataset::PublishDataset;
 
 /// Service levels of a decentralized compute network that anyone can recompute.
 ///
@@ -88,11 +92,22 @@ pub enum Verb {
     /// Example: naap export --data data --window 2026-01-08T21Z/7d --deep --out week
     #[command(verbatim_doc_comment)]
     Export(Export),
-    /// Makes a scorecard again from an export and compares, to the last byte.
+    /// Writes what is settled as Parquet files for DuckDB, pandas and others, under a signed manifest.
+    ///
+    /// A file a kind and day: kind=scores/day=2026-01-08/<sha256>.parquet; docs/dataset.md explains every column. Only
+    /// days that changed are written again. Whatever ends it in between, the folder's manifest stays true;
+    /// `naap verify` checks it. It reads beside a running process.
+    ///
+    /// Example: naap publish-dataset --data data --to dataset
+    /// Example: naap publish-dataset --data data --to dataset --from 2026-01-01 --to-day 2026-01-31
+    #[command(verbatim_doc_comment)]
+    PublishDataset(PublishDataset),
+    /// Makes a scorecard again from an export and compares, to the last byte; or checks a published dataset.
     ///
     /// Exit code 0 and one line when every digest agrees, 1 and the first divergence when not, 2 when it could not be
     /// checked. A URL is that of an export on somebody's naap. An hour is made again from its events, a longer window
-    /// from the counts of its hours; with --deep those are made again too.
+    /// from the counts of its hours; with --deep those are made again too. Of a folder that `naap publish-dataset` wrote,
+    /// the signature and every file's hash are checked.
     ///
     /// Example: naap verify hour
     /// Example: naap verify https://naap.example/v1/exports/2026-01-08T21Z
@@ -240,7 +255,7 @@ pub struct Export {
 /// The flags of `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// A folder that `naap export` wrote, or the URL of an export.
+    /// A folder that `naap export` or `naap publish-dataset` wrote, or the URL of an export.
     #[arg(value_name = "FOLDER_OR_URL")]
     pub target: String,
     /// Makes the hours of a longer window again too, each from its own export.
@@ -378,6 +393,7 @@ impl Verb {
             Self::Explain(explain) => (Some(&explain.data), Vec::new()),
             Self::Score(score) => (Some(&score.data), Vec::new()),
             Self::Export(export) => (Some(&export.data), Vec::new()),
+            Self::PublishDataset(publish) => (Some(&publish.data), Vec::new()),
             Self::Verify(_) | Self::Config(_) => (None, Vec::new()),
         };
         let data = data.and_then(|data| data.data.as_ref());

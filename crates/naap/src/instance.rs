@@ -101,12 +101,27 @@ impl Instance {
         Ok(Identity::open(&self.node_folder(name))?)
     }
 
+    /// A node by its folder's name, as it was made; none is made here.
+    pub fn known_node(&self, name: &str) -> anyhow::Result<Identity> {
+        let folder = self.node_folder(name);
+        Ok(Identity::read(&folder.join("node"), &folder.join("publisher.key"))?)
+    }
+
+    /// The operator's key, if it was made; none is made here.
+    pub fn known_operator(&self) -> anyhow::Result<Option<Operator>> {
+        if self.operator_path().exists() { self.operator().map(Some) } else { Ok(None) }
+    }
+
     /// The operator's key, made at the first time.
     pub fn operator(&self) -> anyhow::Result<Operator> {
-        let path = self.folder.join("keys").join("operator");
+        let path = self.operator_path();
         let is_key = |bytes: &[u8; 32]| k256::ecdsa::SigningKey::from_slice(bytes).is_ok();
         Operator::of(&secret::load_or_make(&path, is_key)?)
             .with_context(|| format!("{} is no secp256k1 key", path.display()))
+    }
+
+    fn operator_path(&self) -> PathBuf {
+        self.folder.join("keys").join("operator")
     }
 }
 

@@ -17,6 +17,7 @@ mod store;
 mod explain;
 mod export;
 mod import;
+mod publish_dataset;
 mod rescore;
 mod verify;
 
@@ -78,6 +79,7 @@ fn run(line: &Line) -> anyhow::Result<ExitCode> {
     match &line.verb {
         Verb::Import(arguments) => import::run(arguments, &config, console)?,
         Verb::Export(arguments) => export::run(arguments, &config, console)?,
+        Verb::PublishDataset(arguments) => publish_dataset::run(arguments, &config, console)?,
         Verb::Explain(arguments) => explain::run(arguments, &config, console)?,
         Verb::Score(arguments) => rescore::run(arguments, &config, console)?,
         Verb::Dev(_) => dev::run(&config, console)?,

@@ -33,7 +33,7 @@ pub use addresses::Addresses;
 pub const COLLECTOR: &str = "collector";
 
 /// The folder of the node that says who may speak.
-const CONTROLLER: &str = "controller";
+pub const CONTROLLER: &str = "controller";
 
 /// What an operator whose key is elsewhere has to sign, its typed data, and where its signature is put.
 const DELEGATION: &str = "delegation.json";

@@ -1,9 +1,11 @@
-//! `naap verify`: an export is settled again and compared. The answer is the exit code, and one line that says why.
+//! `naap verify`: an export is settled again and compared, a published dataset is compared with what was signed. The
+//! answer is the exit code, and one line that says why.
 //!
 //! It reads no configuration and no data folder: what it needs is in the export.
 
 mod deep;
 mod fetch;
+mod published;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,7 +24,12 @@ const UNCHECKED: u8 = 2;
 
 /// Runs the verb.
 pub fn run(arguments: &cli::Verify, console: Console) -> ExitCode {
-    match check(arguments).and_then(|checked| say(&checked, console)) {
+    let outcome = if dataset::folder::is_published(Path::new(&arguments.target)) {
+        published::run(arguments, console)
+    } else {
+        check(arguments).and_then(|checked| say(&checked, console))
+    };
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             crate::report(&error.context(format!("{} could not be checked", arguments.target)));

@@ -5,6 +5,8 @@
 
 #[path = "e2e/captures.rs"]
 mod captures;
+#[path = "e2e/datasets.rs"]
+mod datasets;
 #[path = "e2e/dev.rs"]
 mod dev;
 #[path = "e2e/disk.rs"]

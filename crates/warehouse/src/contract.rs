@@ -29,7 +29,7 @@ pub use hours::{
     a_fill_changes_no_answer, a_final_scorecard_never_changes,
     a_job_is_found_by_how_it_stands_last, an_hour_comes_back_whole, mixed_records_are_refused,
     provisional_facts_give_way_to_settled_ones, revisions_stay, settling_again_changes_nothing,
-    whatever_changes_of_a_job_is_kept,
+    the_jobs_of_an_hour_are_those_of_its_latest_revision, whatever_changes_of_a_job_is_kept,
 };
 pub use lists::{
     filters_let_pass_what_they_name, networks_never_mix, nothing_is_found_in_an_empty_home,
@@ -69,6 +69,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     extreme_numbers_are_kept,
     touched_hours_wait_until_they_are_looked_at,
     an_hour_comes_back_whole,
+    the_jobs_of_an_hour_are_those_of_its_latest_revision,
     settling_again_changes_nothing,
     revisions_stay,
     a_final_scorecard_never_changes,

@@ -153,6 +153,15 @@ pub trait Reader: Send + Sync {
         page: &Page,
     ) -> Result<Paged<JobRow>, Error>;
 
+    /// The jobs that had claims in an hour, as its latest revision knows them, by job id; those after `after`, at most
+    /// [`page::ROWS_MAX`] of them. Fewer are the last ones.
+    fn hour_jobs(
+        &self,
+        network: Network,
+        hour: Hour,
+        after: Option<JobId>,
+    ) -> Result<Vec<JobFact>, Error>;
+
     /// Everything known of one job, an entry for each hour it had claims in, first to last.
     fn job(&self, network: Network, job_id: JobId) -> Result<Vec<JobRow>, Error>;
 

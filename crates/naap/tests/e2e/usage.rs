@@ -2,8 +2,18 @@
 
 use super::process::{done, naap, run, text};
 
-const VERBS: [&str; 10] = [
-    "dev", "publish", "ingest", "serve", "import", "export", "verify", "explain", "score", "config",
+const VERBS: [&str; 11] = [
+    "dev",
+    "publish",
+    "ingest",
+    "serve",
+    "import",
+    "export",
+    "publish-dataset",
+    "verify",
+    "explain",
+    "score",
+    "config",
 ];
 
 #[test]

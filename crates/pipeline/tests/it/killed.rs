@@ -87,6 +87,7 @@ impl Reader for Killed {
         fn window_record(&self, network: Network, window: Window) -> Option<WindowView>;
         fn scores(&self, network: Network, window: Window, filter: &ScoreFilter, page: &Page) -> Paged<ScoreRow>;
         fn jobs(&self, network: Network, filter: &JobFilter, page: &Page) -> Paged<JobRow>;
+        fn hour_jobs(&self, network: Network, hour: Hour, after: Option<JobId>) -> Vec<JobFact>;
         fn job(&self, network: Network, job_id: JobId) -> Vec<JobRow>;
         fn orchestrators(&self, network: Network, now_ms: UnixMillis, page: &Page) -> Paged<OrchestratorRow>;
         fn series(&self, network: Network, question: &Question) -> Vec<SeriesRow>;

@@ -8,7 +8,7 @@ use sla::scorecard::{Basis, Scorecard, digest_of};
 use sla::window::{Hour, Window};
 
 use super::sample::{self, HOUR, NETWORK, fact, facts, job_id, record, scorecard, sums};
-use crate::page::Page;
+use crate::page::{Page, ROWS_MAX};
 use crate::record::HourRecord;
 use crate::view::{JobFilter, JobRow, ScoreFilter, ScoreRow};
 use crate::{Error, Reader, Warehouse};
@@ -21,6 +21,26 @@ fn all_scores(home: &dyn Warehouse, hour: Hour) -> Vec<ScoreRow> {
     home.scores(NETWORK, Window::hour(hour), &ScoreFilter::default(), &Page::first(1000))
         .unwrap()
         .rows
+}
+
+/// The jobs of an hour, page after page.
+fn jobs_of(home: &dyn Warehouse, hour: Hour) -> Vec<JobFact> {
+    let mut jobs: Vec<JobFact> = Vec::new();
+    loop {
+        let after = jobs.last().map(|last| last.job_id);
+        let page = home.hour_jobs(NETWORK, hour, after).unwrap();
+        let is_last = page.len() < ROWS_MAX;
+        jobs.extend(page);
+        if is_last {
+            return jobs;
+        }
+    }
+}
+
+fn by_id(facts: &[JobFact]) -> Vec<JobFact> {
+    let mut facts = facts.to_vec();
+    facts.sort_by_key(|fact| fact.job_id);
+    facts
 }
 
 /// Checks that a revision comes back as it was recorded.
@@ -54,6 +74,7 @@ pub fn an_hour_comes_back_whole(home: &dyn Warehouse) {
         assert_eq!(known, [expected]);
     }
     assert_eq!(all_jobs(home).len(), full.jobs.len());
+    assert_eq!(jobs_of(home, HOUR), by_id(&full.jobs));
     let mut scored: Vec<_> = all_scores(home, HOUR).into_iter().map(|row| row.scored).collect();
     let mut expected = full.scorecard.results.clone();
     let key = |scored: &sla::scorecard::Scored| (scored.operator, scored.class.clone());
@@ -85,6 +106,20 @@ pub fn an_hour_comes_back_whole(home: &dyn Warehouse) {
     home.record_hour(&extreme).unwrap();
     expect_record(home, &extreme);
     assert!(home.job(NETWORK, job_id(0)).unwrap().iter().any(|row| row.fact == extreme.jobs[0]));
+}
+
+/// The jobs of one hour come page by page, by id, and are those of its latest revision.
+pub fn the_jobs_of_an_hour_are_those_of_its_latest_revision(home: &dyn Warehouse) {
+    let many = u64::try_from(ROWS_MAX).unwrap() + 3;
+    let first = record(NETWORK, HOUR, 0, many);
+    home.record_hour(&first).unwrap();
+    home.record_hour(&record(NETWORK, HOUR.next(), 0, 2)).unwrap();
+    assert_eq!(jobs_of(home, HOUR), by_id(&first.jobs));
+    let mut second = record(NETWORK, HOUR, 1, many);
+    second.jobs.truncate(ROWS_MAX);
+    home.record_hour(&second).unwrap();
+    assert_eq!(jobs_of(home, HOUR), by_id(&second.jobs));
+    assert_eq!(jobs_of(home, HOUR.previous()), []);
 }
 
 /// The same revision again, with whatever settling time, changes nothing.

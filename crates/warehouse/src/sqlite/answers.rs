@@ -8,6 +8,7 @@ use events::event::Network;
 use events::identity::{Digest, JobId, PublisherKey};
 use events::unit::UnixMillis;
 use rusqlite::Connection;
+use sla::hour::fact::JobFact;
 use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
 use sla::supply::Supply;
@@ -173,6 +174,17 @@ impl<S: Source> Reader for S {
         page: &Page,
     ) -> Result<Paged<JobRow>, Error> {
         self.read("read jobs", |connection| search::select(connection, network, filter, page))
+    }
+
+    fn hour_jobs(
+        &self,
+        network: Network,
+        hour: Hour,
+        after: Option<JobId>,
+    ) -> Result<Vec<JobFact>, Error> {
+        self.read("read the jobs of an hour", |connection| {
+            search::of_hour(connection, network, hour, after)
+        })
     }
 
     fn job(&self, network: Network, job_id: JobId) -> Result<Vec<JobRow>, Error> {

@@ -5,11 +5,12 @@ use events::identity::JobId;
 use events::unit::UnixMillis;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
+use sla::hour::fact::JobFact;
 use sla::window::Hour;
 
 use crate::Error;
-use crate::page::{Cursor, Page, Paged};
-use crate::sqlite::column::{Read, bound, network as number, rows, sql};
+use crate::page::{Cursor, Page, Paged, ROWS_MAX};
+use crate::sqlite::column::{Read, bound, int, network as number, rows, sql};
 use crate::sqlite::jobs::{OPERATOR, REPORTER};
 use crate::sqlite::pack::FactReader;
 use crate::view::{JobFilter, JobRow};
@@ -32,6 +33,31 @@ pub fn job(connection: &Connection, network: Network, job_id: JobId) -> Result<V
         statement.query_map(params![number(network), job_id.0], packed).map_err(sql(READ))?;
     let mut reader = FactReader::new(READ)?;
     rows.map(|row| row.map_err(sql(READ)).and_then(|row| row.unpack(&mut reader))).collect()
+}
+
+/// The next jobs of an hour, by their id.
+pub fn of_hour(
+    connection: &Connection,
+    network: Network,
+    hour: Hour,
+    after: Option<JobId>,
+) -> Result<Vec<JobFact>, Error> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT fact FROM job WHERE network = ?1 AND hour = ?2 AND job_id > ?3
+             ORDER BY job_id LIMIT ?4",
+        )
+        .map_err(sql(READ))?;
+    // Every id is longer than no bytes, and so after them.
+    let after = after.map_or(Vec::new(), |JobId(bytes)| bytes.to_vec());
+    let limit = i64::try_from(ROWS_MAX).unwrap_or(i64::MAX);
+    let rows = statement
+        .query_map(params![number(network), int(READ, hour.0)?, after, limit], |row| {
+            row.get::<_, Vec<u8>>(0)
+        })
+        .map_err(sql(READ))?;
+    let mut reader = FactReader::new(READ)?;
+    rows.map(|packed| reader.unpack(READ, &packed.map_err(sql(READ))?)).collect()
 }
 
 /// A row whose fact is still packed.
