@@ -1,19 +1,20 @@
 //! The command line: its verbs, their flags, and what `--help` teaches. It decides nothing.
 
 mod publish_dataset;
+mod results;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use events::event::Network;
-use events::identity::Address;
 use events::unit::UnixMillis;
 use sla::window::Window;
 
 use crate::config::Flag;
 
 pub use publish_dataset::PublishDataset;
+pub use results::{Explain, Score};
 
 /// Service levels of a decentralized compute network that anyone can recompute.
 ///
@@ -94,9 +95,9 @@ pub enum Verb {
     Export(Export),
     /// Writes what is settled as Parquet files for DuckDB, pandas and others, under a signed manifest.
     ///
-    /// A file a kind and day: kind=scores/day=2026-01-08/<sha256>.parquet; docs/dataset.md explains every column. Only
-    /// days that changed are written again. Whatever ends it in between, the folder's manifest stays true;
-    /// `naap verify` checks it. It reads beside a running process.
+    /// A file a kind and day, kind=scores/day=2026-01-08/<sha256>.parquet; docs/dataset.md explains every
+    /// column. Only days that changed are written again. Whatever ends it in between, the folder's
+    /// manifest stays true, and `naap verify` checks it. It reads beside a running process.
     ///
     /// Example: naap publish-dataset --data data --to dataset
     /// Example: naap publish-dataset --data data --to dataset --from 2026-01-01 --to-day 2026-01-31
@@ -106,8 +107,8 @@ pub enum Verb {
     ///
     /// Exit code 0 and one line when every digest agrees, 1 and the first divergence when not, 2 when it could not be
     /// checked. A URL is that of an export on somebody's naap. An hour is made again from its events, a longer window
-    /// from the counts of its hours; with --deep those are made again too. Of a folder that `naap publish-dataset` wrote,
-    /// the signature and every file's hash are checked.
+    /// from the counts of its hours; with --deep those are made again too. Of a published dataset the
+    /// signature and the hash of every file are checked.
     ///
     /// Example: naap verify hour
     /// Example: naap verify https://naap.example/v1/exports/2026-01-08T21Z
@@ -264,44 +265,6 @@ pub struct Verify {
     /// Lets the URL be on this machine, also without TLS.
     #[arg(long)]
     pub loopback: bool,
-}
-
-/// The flags of `explain`.
-#[derive(Debug, Args)]
-pub struct Explain {
-    #[command(flatten)]
-    data: Data,
-    /// The window, such as 2026-01-08T21Z/7d; without it the newest of seven days, else the newest settled hour.
-    #[arg(long)]
-    pub window: Option<Window>,
-    /// The network; without it the configured one.
-    #[arg(long)]
-    pub network: Option<Network>,
-    /// Prints JSON in place of text.
-    #[arg(long)]
-    pub json: bool,
-    /// The operator: 0x and 40 hex digits.
-    #[arg(value_name = "OPERATOR")]
-    pub operator: Address,
-}
-
-/// The flags of `score`.
-#[derive(Debug, Args)]
-pub struct Score {
-    #[command(flatten)]
-    data: Data,
-    /// The policy: a file, or the id of one that comes with naap.
-    #[arg(long, value_name = "FILE")]
-    pub policy: String,
-    /// The window, such as 2026-01-08T21Z or 2026-01-08T21Z/7d.
-    #[arg(long)]
-    pub window: Window,
-    /// The network; without it the configured one.
-    #[arg(long)]
-    pub network: Option<Network>,
-    /// Also prints every kind of work.
-    #[arg(long)]
-    pub all: bool,
 }
 
 /// The flags of `config`.

@@ -208,8 +208,9 @@ fn a_publication_that_is_killed_leaves_a_true_manifest() {
         std::fs::remove_dir_all(&published).unwrap();
         scene.publish(&["--to-day", "2026-01-08"]);
         let arguments = ["publish-dataset", "--data", text(&data), "--to", text(&published)];
-        let mut child = naap(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(4 * round));
+        let mut child =
+            naap(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(12 * round));
         child.kill().unwrap();
         child.wait().unwrap();
         let (manifest, strays) = agreed(&published);

@@ -1,0 +1,46 @@
+//! The flags of the verbs that look at results: `explain` and `score`. It decides nothing.
+
+use clap::Args;
+use events::event::Network;
+use events::identity::Address;
+use sla::window::Window;
+
+use super::Data;
+
+/// The flags of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// The window, such as 2026-01-08T21Z/7d; without it the newest of seven days, else the newest settled hour.
+    #[arg(long)]
+    pub window: Option<Window>,
+    /// The network; without it the configured one.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// Prints JSON in place of text.
+    #[arg(long)]
+    pub json: bool,
+    /// The operator: 0x and 40 hex digits.
+    #[arg(value_name = "OPERATOR")]
+    pub operator: Address,
+}
+
+/// The flags of `score`.
+#[derive(Debug, Args)]
+pub struct Score {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// The policy: a file, or the id of one that comes with naap.
+    #[arg(long, value_name = "FILE")]
+    pub policy: String,
+    /// The window, such as 2026-01-08T21Z or 2026-01-08T21Z/7d.
+    #[arg(long)]
+    pub window: Window,
+    /// The network; without it the configured one.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// Also prints every kind of work.
+    #[arg(long)]
+    pub all: bool,
+}
