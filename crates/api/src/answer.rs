@@ -15,18 +15,18 @@ use crate::schema;
 /// What a handler that reads answers with, in place of `axum::Json`.
 ///
 /// Return `Result<Answer<T>, Problem>`, and say how long the answer holds:
-/// - [`Answer::until_written`] where it follows from the request and the warehouse alone: it is computed once, kept in
-///   memory, and given to everybody who asks the same until somebody writes to the warehouse. Never ask the clock, the
-///   ledger or a counter for such an answer.
-/// - [`Answer::for_ms`] where it also rests on something else that moves (the clock, counters, the ledger): the same, but
-///   it is given for so many milliseconds at most.
+/// - [`Answer::until_written`] where it follows from the path, the query and the warehouse alone: it is computed once,
+///   kept in memory, and given to everybody who asks the same until somebody writes to the warehouse. Never ask the
+///   clock, the ledger, a counter or a header for such an answer.
+/// - [`Answer::for_ms`] where it also rests on something else that moves (the clock, counters, the ledger): the same,
+///   but it is given for so many milliseconds at most.
 ///
-/// Where it must be computed for each request, return `axum::Json`. All the rest is done on its way out for both: an entity tag and the answer to conditional requests,
-/// compression, and, where `T` is a *list*, the formats. A list is an object in the API description with a member
-/// `items`, an array of objects: [`Page`] is one, and so is any `T` with `items: Vec<Item>`. Its path takes
-/// `?format=json|csv|parquet` and the `Accept` header without a word in the handler or its query; the columns are those
-/// that the description of `Item` gives, so describe its members by types, not by `Object`. A member
-/// `next: Option<String>` is a cursor, and the answer says by a `Link` header where the next page is.
+/// Where it must be computed for each request, return `axum::Json`. All the rest is done on its way out for both: an
+/// entity tag and the answer to conditional requests, compression, and, where `T` is a *list*, the formats. A list is
+/// an object in the API description with a member `items`, an array of objects: [`Page`] is one, and so is any `T` with
+/// `items: Vec<Item>`. Its path takes `?format=json|csv|parquet` and the `Accept` header without a word in the handler
+/// or its query; the columns are those that the description of `Item` gives, so describe its members by types, not by
+/// `Object`. A member `next: Option<String>` is a cursor, and a `Link` header says where the next page is.
 #[derive(Debug)]
 pub struct Answer<T> {
     body: T,

@@ -4,8 +4,8 @@
 //! cannot tell is null with a reason; what it cannot read in a request is a problem document, never a default.
 //!
 //! Reading order: [`state`] is what `naap` passes in ([`health`], [`metrics`], [`live`], [`exports`]), [`problem`] and
-//! [`query`] are how requests are refused and read, `router` lists every path, `routes` holds one file a path, [`serve`]
-//! is the door.
+//! [`query`] are how requests are refused and read, `router` lists every path, `routes` holds one file a path, `answer`
+//! is what they return, `guard` what every request passes, `delivery` how every answer leaves, [`serve`] is the door.
 
 pub mod explaining;
 pub mod exports;

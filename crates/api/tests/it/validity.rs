@@ -71,33 +71,8 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut
             "uniqueItems" | "minProperties" | "maxProperties" => true,
             // Patterns are held where the texts are parsed.
             "pattern" => true,
-            "required" => {
-                let has = |name: &Value| value.get(name.as_str().unwrap()).is_some();
-                !value.is_object() || said.as_array().unwrap().iter().all(has)
-            }
-            "properties" => {
-                for (name, part) in said.as_object().unwrap() {
-                    if let Some(member) = value.get(name) {
-                        check(document, part, member, &format!("{at}/{name}"), faults);
-                    }
-                }
-                true
-            }
-            "additionalProperties" => {
-                let known = words.get("properties").and_then(Value::as_object);
-                for (name, member) in value.as_object().into_iter().flatten() {
-                    if known.is_none_or(|known| !known.contains_key(name)) {
-                        check(document, said, member, &format!("{at}/{name}"), faults);
-                    }
-                }
-                true
-            }
-            "propertyNames" => true,
-            "items" => {
-                for (number, item) in value.as_array().into_iter().flatten().enumerate() {
-                    check(document, said, item, &format!("{at}/{number}"), faults);
-                }
-                true
+            "required" | "properties" | "additionalProperties" | "propertyNames" | "items" => {
+                parts(document, schema, value, (word, said), at, faults)
             }
             silent => SILENT.contains(&silent) || silent.starts_with("x-"),
         };
@@ -105,6 +80,47 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut
             faults.push(format!("{at}: {value} is not {word} {said}"));
         }
     }
+}
+
+/// Looks at the members of an object or the items of a list, as one word has them.
+fn parts(
+    document: &Value,
+    schema: &Value,
+    value: &Value,
+    (word, said): (&str, &Value),
+    at: &str,
+    faults: &mut Vec<String>,
+) -> bool {
+    let members = || value.as_object().into_iter().flatten();
+    match word {
+        "required" => {
+            let has = |name: &Value| value.get(name.as_str().unwrap()).is_some();
+            return !value.is_object() || said.as_array().unwrap().iter().all(has);
+        }
+        "properties" => {
+            for (name, member) in members() {
+                if let Some(part) = said.get(name) {
+                    check(document, part, member, &format!("{at}/{name}"), faults);
+                }
+            }
+        }
+        "additionalProperties" => {
+            let known = schema.get("properties");
+            for (name, member) in members() {
+                if known.and_then(|known| known.get(name)).is_none() {
+                    check(document, said, member, &format!("{at}/{name}"), faults);
+                }
+            }
+        }
+        "items" => {
+            for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+                check(document, said, item, &format!("{at}/{number}"), faults);
+            }
+        }
+        // The names of members are held where they are parsed.
+        _ => {}
+    }
+    true
 }
 
 fn is_of(kind: &Value, value: &Value) -> bool {
