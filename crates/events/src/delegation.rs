@@ -93,38 +93,49 @@ impl Delegation {
 
     /// Signs for the address of `secret`; the caller sees to it that this is [`Self::operator`].
     pub fn sign(&self, secret: &k256::ecdsa::SigningKey) -> AddressSignature {
-        let (signature, recovery) = secret.sign_prehash_recoverable(&self.signing_hash());
-        let mut bytes = [0; 65];
-        for (to, from) in
-            bytes.iter_mut().zip(signature.to_bytes().iter().chain(&[27 + recovery.to_byte()]))
-        {
-            *to = *from;
-        }
-        AddressSignature(bytes)
+        sign(&self.signing_hash(), secret)
     }
 
     /// Checks that [`Self::operator`] signed this delegation.
     pub fn verify(&self, signature: &AddressSignature) -> Result<(), Refusal> {
         let wrong = |why: &str| Refusal::new(Defect::DelegationSignature, why);
-        let [rs @ .., v] = &signature.0;
-        let parity = v
-            .checked_sub(27)
-            .filter(|parity| *parity < 2)
-            .ok_or_else(|| wrong("v is not 27 or 28"))?;
-        let recovery = RecoveryId::from_byte(parity).ok_or_else(|| wrong("v is not 27 or 28"))?;
-        let rs = Signature::from_slice(rs).map_err(|_| wrong("r or s out of range"))?;
-        if rs.normalize_s() != rs {
-            return Err(wrong("s in the upper half"));
-        }
-        let key = VerifyingKey::recover_from_prehash(&self.signing_hash(), &rs, recovery)
-            .map_err(|_| wrong("no key gives this signature"))?;
-        let signer = address_of(&key);
+        let signer = recover(&self.signing_hash(), signature).map_err(wrong)?;
         if signer == self.operator {
             Ok(())
         } else {
             Err(wrong(&format!("signed by {signer}, not by {}", self.operator)))
         }
     }
+}
+
+/// A signature over 32 bytes that are already a hash.
+pub(crate) fn sign(hash: &[u8; 32], secret: &k256::ecdsa::SigningKey) -> AddressSignature {
+    let (signature, recovery) = secret.sign_prehash_recoverable(hash);
+    let mut bytes = [0; 65];
+    for (to, from) in
+        bytes.iter_mut().zip(signature.to_bytes().iter().chain(&[27 + recovery.to_byte()]))
+    {
+        *to = *from;
+    }
+    AddressSignature(bytes)
+}
+
+/// The address that signed 32 bytes, or what is wrong with the signature, which has one form only: `v` of 27 or 28 and `s`
+/// in the lower half.
+pub(crate) fn recover(
+    hash: &[u8; 32],
+    signature: &AddressSignature,
+) -> Result<Address, &'static str> {
+    let [rs @ .., v] = &signature.0;
+    let parity = v.checked_sub(27).filter(|parity| *parity < 2).ok_or("v is not 27 or 28")?;
+    let recovery = RecoveryId::from_byte(parity).ok_or("v is not 27 or 28")?;
+    let rs = Signature::from_slice(rs).map_err(|_| "r or s out of range")?;
+    if rs.normalize_s() != rs {
+        return Err("s in the upper half");
+    }
+    let key = VerifyingKey::recover_from_prehash(hash, &rs, recovery)
+        .map_err(|_| "no key gives this signature")?;
+    Ok(address_of(&key))
 }
 
 /// The Ethereum address of a public key: the last 20 bytes of Keccak-256 over its 64 coordinate bytes.
@@ -139,7 +150,7 @@ pub fn address_of(key: &VerifyingKey) -> Address {
     Address(address)
 }
 
-fn keccak(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn keccak(parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Keccak256::new();
     for part in parts {
         hasher.update(part);

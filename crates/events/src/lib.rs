@@ -26,5 +26,6 @@ pub mod wire;
 
 pub mod delegation;
 pub mod refusal;
+pub mod sign_in;
 
 pub mod schema;
