@@ -36,7 +36,7 @@ impl Counts {
         let refusals = intake.take_refusals();
         if !refusals.is_empty() {
             let mut numbers = self.lock();
-            for ((network, _, defect), count) in &refusals {
+            for ((network, _, defect), count) in &refusals.counts {
                 *numbers.refusals.entry((*network, defect.code())).or_default() += count;
             }
         }

@@ -3,7 +3,7 @@
 //! Whether a batch counts is not asked here, so that an early or late roster changes nothing. The order of the checks
 //! is the order of their cost: size, header, time, signature, room, and only then the payload.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use events::batch::{Header, Position};
@@ -13,6 +13,9 @@ use events::refusal::{Defect, Refusal};
 use events::unit::{Millis, UnixMillis};
 use events::wire::Frame;
 use ledger::{Entry, Ledger};
+use sla::window::Hour;
+use warehouse::record::RefusalNote;
+use warehouse::view::Source;
 
 use crate::Error;
 
@@ -38,8 +41,50 @@ pub enum Accepted {
     Known,
 }
 
-/// How often which publisher was refused for what.
-pub type Refusals = BTreeMap<(Network, Option<PublisherKey>, Defect), u64>;
+/// What was refused since it was last asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// How often which publisher was refused for what.
+    pub counts: BTreeMap<(Network, Option<PublisherKey>, Defect), u64>,
+    /// Those whose publisher is known one by one, the last [`NOTES_MAX`] of them.
+    pub notes: VecDeque<RefusalNote>,
+}
+
+/// The most refusals that are noted one by one until somebody takes them.
+pub const NOTES_MAX: usize = 1_024;
+
+impl Refusals {
+    /// Whether nothing was refused.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    fn count(&mut self, network: Network, key: Option<PublisherKey>, defect: Defect) {
+        *self.counts.entry((network, key, defect)).or_default() += 1;
+    }
+
+    fn note(
+        &mut self,
+        (network, position): (Network, Position),
+        refusal: &Refusal,
+        at_ms: UnixMillis,
+    ) {
+        if self.notes.len() == NOTES_MAX {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(RefusalNote {
+            at_ms,
+            defect: refusal.defect,
+            detail: refusal.detail.clone(),
+            event: None,
+            hour: Hour::of(at_ms),
+            index: None,
+            network,
+            position,
+            source: Source::Intake,
+        });
+    }
+}
 
 /// Who is no stranger: keys that the trust file names or that somebody delegated to.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +128,7 @@ impl Intake {
     /// A door to `ledger`.
     pub fn new(ledger: Arc<Ledger>, known: KnownKeys, limits: Limits) -> Self {
         let state = State {
-            refusals: Refusals::new(),
+            refusals: Refusals::default(),
             stranger_batches: BTreeMap::new(),
             strangers_bytes: 0,
             strangers_since_ms: UnixMillis(0),
@@ -145,7 +190,7 @@ impl Intake {
         brought: &mut BTreeSet<(Position, Digest)>,
     ) -> Result<Accepted, Refusal> {
         let refused = |network, key, refusal: Refusal| {
-            *self.lock().refusals.entry((network, key, refusal.defect)).or_default() += 1;
+            self.lock().refusals.count(network, key, refusal.defect);
             refusal
         };
         // Bytes that are no batch name no network: they are counted with the first one that is kept.
@@ -162,7 +207,10 @@ impl Intake {
         // Keys are free: what is refused of strangers is counted together.
         self.check_room(&frame.header, bytes.len(), received_ms)
             .map_err(|refusal| refused(network, None, refusal))?;
-        frame.open().map_err(|refusal| refused(network, Some(key), refusal))?;
+        frame.open().map_err(|refusal| {
+            self.lock().refusals.note((network, position), &refusal, received_ms);
+            refused(network, Some(key), refusal)
+        })?;
         brought.insert((position, hash));
         Ok(Accepted::Kept)
     }

@@ -245,13 +245,13 @@ impl Settler {
         Ok(())
     }
 
-    fn record_refusals(&self, refusals: Refusals, now: UnixMillis) -> Result<(), Error> {
+    fn record_refusals(&self, mut refusals: Refusals, now: UnixMillis) -> Result<(), Error> {
         let hour = Hour::of(now);
         let count =
             |((network, key, defect), count)| RefusalCount { count, defect, hour, key, network };
-        let counts: Vec<RefusalCount> = refusals.into_iter().map(count).collect();
+        let counts: Vec<RefusalCount> = refusals.counts.into_iter().map(count).collect();
         if !counts.is_empty() {
-            self.warehouse.record_refusals(&counts)?;
+            self.warehouse.record_refusals(&counts, refusals.notes.make_contiguous())?;
         }
         Ok(())
     }

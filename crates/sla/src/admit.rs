@@ -5,12 +5,12 @@
 //! same under another id. What does not count is refused under a code, and refusals stand beside a scorecard, never in
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use events::batch::Position;
 use events::event::Event;
-use events::identity::{Address, Digest};
-use events::refusal::Defect;
+use events::identity::{Address, Digest, EventId, PublisherKey};
+use events::refusal::{Defect, Refusal};
 use events::unit::UnixMillis;
 
 use crate::authority::Authority;
@@ -68,17 +68,77 @@ impl<'a> Admitted<'a> {
 }
 
 /// How often each publisher was refused for which reason.
-pub type Refused = BTreeMap<(events::identity::PublisherKey, Defect), u64>;
+pub type Refused = BTreeMap<(PublisherKey, Defect), u64>;
+
+/// One refusal with where it was seen, for whoever it happened to. It is shown to them alone and counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Why.
+    pub defect: Defect,
+    /// What was seen, in words, without private content; at most 200 characters.
+    pub detail: String,
+    /// The event, where one could be read.
+    pub event: Option<EventId>,
+    /// The place in the batch; none where all of the batch was refused.
+    pub index: Option<u16>,
+    /// The batch.
+    pub position: Position,
+    /// When the batch was sealed.
+    pub sealed_ms: UnixMillis,
+}
+
+/// The most notes of one publisher that an admission keeps, the last ones.
+pub const NOTES_MAX: usize = 32;
+
+/// The notes of an admission by publisher.
+#[derive(Debug, Default)]
+struct Notes(BTreeMap<PublisherKey, VecDeque<Note>>);
+
+impl Notes {
+    /// The most publishers whose notes are kept: keys are free.
+    const KEYS_MAX: usize = 1_024;
+
+    fn add(&mut self, note: Note) {
+        let key = note.position.key;
+        if self.0.len() >= Self::KEYS_MAX && !self.0.contains_key(&key) {
+            return;
+        }
+        let notes = self.0.entry(key).or_default();
+        if notes.len() == NOTES_MAX {
+            notes.pop_front();
+        }
+        notes.push_back(note);
+    }
+
+    fn list(self) -> Vec<Note> {
+        self.0.into_values().flatten().collect()
+    }
+}
 
 /// What an admission gave.
 #[derive(Debug, Default)]
 pub struct Admission<'a> {
     /// The events that count, in no particular order.
     pub admitted: Vec<Admitted<'a>>,
+    /// The last refusals of each publisher one by one, by publisher.
+    pub notes: Vec<Note>,
     /// The batches that hold events that count, or say again what counts elsewhere; sorted.
     pub positions: Vec<Position>,
     /// How often what was refused, by publisher.
     pub refused: Refused,
+}
+
+impl Note {
+    fn of(batch: &Opened, index: Option<u16>, event: Option<&Event>, refusal: &Refusal) -> Self {
+        Self {
+            defect: refusal.defect,
+            detail: refusal.detail.clone(),
+            event: event.map(|event| event.id.clone()),
+            index,
+            position: batch.position(),
+            sealed_ms: batch.header.sealed_ms,
+        }
+    }
 }
 
 /// Admits the events of `batches` that `wanted` asks for.
@@ -92,12 +152,14 @@ pub fn admit<'a>(
 ) -> Admission<'a> {
     let mut admission = Admission::default();
     let mut heard: Vec<Admitted<'a>> = Vec::new();
+    let mut notes = Notes::default();
     for batch in once(batches) {
         let mut refuse = |defect: Defect, count: u64| {
             *admission.refused.entry((batch.header.key, defect)).or_default() += count;
         };
         if let Err(refusal) = authority.check_batch(batch) {
             refuse(refusal.defect, u64::from(batch.header.count));
+            notes.add(Note::of(batch, None, None, &refusal));
             continue;
         }
         let mut check = authority.checker(batch);
@@ -107,9 +169,17 @@ pub fn admit<'a>(
                 Ok(event) if !wanted(opened.counted_ms, event) => {}
                 Ok(event) => match check(event) {
                     Ok(()) => heard.push(Admitted::of(batch, opened, event)),
-                    Err(defect) => refuse(defect, 1),
+                    Err(defect) => {
+                        refuse(defect, 1);
+                        let said = format_args!("said by {} as {}", event.reporter, event.role);
+                        let refusal = Refusal::new(defect, said);
+                        notes.add(Note::of(batch, Some(opened.index), Some(event), &refusal));
+                    }
                 },
-                Err(refusal) => refuse(refusal.defect, 1),
+                Err(refusal) => {
+                    refuse(refusal.defect, 1);
+                    notes.add(Note::of(batch, Some(opened.index), None, refusal));
+                }
             }
         }
         if heard.len() > before {
@@ -134,8 +204,17 @@ pub fn admit<'a>(
         for claim in claims {
             let place = (claim.position.key, Defect::EventDuplicate);
             *admission.refused.entry(place).or_default() += 1;
+            notes.add(Note {
+                defect: Defect::EventDuplicate,
+                detail: format!("said before by {}", claim.event.reporter),
+                event: Some(claim.event.id.clone()),
+                index: Some(claim.index),
+                position: claim.position,
+                sealed_ms: claim.sealed_ms,
+            });
         }
     }
+    admission.notes = notes.list();
     admission
 }
 

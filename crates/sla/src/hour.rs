@@ -21,7 +21,7 @@ use events::identity::{Digest, JobId};
 use events::merkle;
 use events::unit::{Millis, UnixMillis};
 
-use crate::admit::{Admitted, Refused, admit};
+use crate::admit::{Admitted, Note, Refused, admit};
 use crate::authority::Authority;
 use crate::authority::standing::{Standing, Words};
 use crate::join::coverage::Coverage;
@@ -103,6 +103,8 @@ pub struct Settled {
     pub standing: Standing,
     /// What was offered in it.
     pub supply: Vec<Supply>,
+    /// The last refusals of each publisher one by one; never part of a scorecard.
+    pub refused_notes: Vec<Note>,
     /// The counts.
     pub tally: Tally,
     /// The batches that hold the events it rests on and prove its silences.
@@ -181,6 +183,7 @@ pub fn settle(
         refused: admission.refused,
         rollup,
         supply: offered(hour, &admission.admitted),
+        refused_notes: admission.notes,
         tally,
         used,
     }

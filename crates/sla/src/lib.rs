@@ -6,8 +6,8 @@
 //! Reading order: [`window`], [`trust`] and [`policy`] are the questions; [`opened`] and [`authority`] say whose word
 //! counts ([`admit`]); [`mapping`], [`probes`] and [`join`] turn words into jobs with tenures and obligations;
 //! [`tally`] counts them, [`register`] keeps who is known since when; [`hour`] is the whole of one hour, [`context`] what
-//! it leans on; [`score`] and [`scorecard`] are the answer, [`explain`] says why, [`route`] whom a gateway should ask for
-//! it. [`rollup`] and [`supply`] are for people to look at.
+//! it leans on; [`score`] and [`scorecard`] are the answer, [`explain`] says why, [`change`] what is worth telling of two
+//! windows, [`route`] whom a gateway should ask for it. [`rollup`] and [`supply`] are for people to look at.
 #![deny(clippy::float_arithmetic)]
 
 pub mod window;
@@ -35,6 +35,7 @@ pub mod hour;
 pub mod score;
 pub mod scorecard;
 
+pub mod change;
 pub mod explain;
 
 pub mod route;

@@ -37,7 +37,7 @@ pub use lists::{
     pages_neither_lose_nor_repeat, the_version_grows_with_what_is_written,
     writers_do_not_disturb_pages,
 };
-pub use publishers::{publishers_are_replaced, refusals_are_counted_once};
+pub use publishers::{publishers_are_replaced, refusals_are_counted_once, refusals_are_noted};
 pub use standing::{
     counts_come_back_by_revision, hours_wait_for_their_windows, longer_windows_are_made_once,
     longer_windows_have_results, registers_are_kept_until_an_hour_changes_them,
@@ -91,6 +91,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     operators_are_all_who_had_or_offered_work,
     publishers_are_replaced,
     refusals_are_counted_once,
+    refusals_are_noted,
     counts_come_back_by_revision,
     registers_are_kept_until_an_hour_changes_them,
     longer_windows_are_made_once,

@@ -28,17 +28,17 @@ use sla::rollup::Rollup;
 use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
 use sla::supply::Supply;
-use sla::window::{Hour, Window};
+use sla::window::{Hour, Span, Window};
 
 pub use error::Error;
 use page::{Page, Paged};
 use record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Sums, Touch, TouchedHour,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, TouchedHour,
     UnrolledHour, WindowRecord,
 };
 use view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView,
 };
 
 /// How long counts are kept by the minute (requirement: 48 hours).
@@ -136,6 +136,16 @@ pub trait Reader: Send + Sync {
     /// A window of several hours.
     fn window_record(&self, network: Network, window: Window) -> Result<Option<WindowView>, Error>;
 
+    /// The windows of this length that end with an hour of the span, first to last; of more than a list may hold, the
+    /// newest. Hours themselves are listed by [`Self::windows`].
+    fn spans(
+        &self,
+        network: Network,
+        length: Span,
+        hours: RangeInclusive<Hour>,
+        limit: usize,
+    ) -> Result<Vec<SpanRow>, Error>;
+
     /// The results of a window by operator, signer and kind of work: of an hour at its latest revision, or provisional.
     fn scores(
         &self,
@@ -196,6 +206,14 @@ pub trait Reader: Send + Sync {
         network: Network,
         key: Option<&PublisherKey>,
     ) -> Result<Vec<RefusalRow>, Error>;
+
+    /// The last refusals of these publishers one by one, newest first.
+    fn refusal_notes(
+        &self,
+        network: Network,
+        keys: &[PublisherKey],
+        limit: usize,
+    ) -> Result<Vec<RefusalNote>, Error>;
 }
 
 /// A home that can be written to, by one writer. Each call is one transaction: all of it is kept, or nothing.
@@ -279,6 +297,7 @@ pub trait Warehouse: Reader {
     /// Takes what is known of publishers' epochs, each row in place of the one before.
     fn record_publishers(&self, rows: &[PublisherRow]) -> Result<(), Error>;
 
-    /// Adds refusals of intake to what was counted before. Those of settling come with [`Self::record_hour`].
-    fn record_refusals(&self, counts: &[RefusalCount]) -> Result<(), Error>;
+    /// Adds refusals of intake to what was counted before, and notes them one by one as far as there is room. Those of
+    /// settling come with [`Self::record_hour`].
+    fn record_refusals(&self, counts: &[RefusalCount], notes: &[RefusalNote]) -> Result<(), Error>;
 }

@@ -2,10 +2,10 @@
 
 use events::batch::Position;
 use events::event::{Network, Role};
-use events::identity::{Address, Digest, NodeId, PublisherKey};
+use events::identity::{Address, Digest, EventId, NodeId, PublisherKey};
 use events::refusal::Defect;
 use events::unit::UnixMillis;
-use sla::admit::Refused;
+use sla::admit::{Note, Refused};
 use sla::context::Context;
 use sla::hour::fact::JobFact;
 use sla::hour::{EventSet, OpenJobs};
@@ -14,6 +14,8 @@ use sla::scorecard::Scorecard;
 use sla::supply::Supply;
 use sla::tally::Tally;
 use sla::window::Hour;
+
+use crate::view::Source;
 
 /// A batch of the ledger, without its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +145,8 @@ pub struct HourRecord {
     pub open: OpenJobs,
     /// What was refused in it.
     pub refused: Refused,
+    /// The last refusals of each publisher one by one.
+    pub refused_notes: Vec<Note>,
     /// Which registers it changes; none where it changes none.
     pub restands: Option<Restanding>,
     /// Which revision.
@@ -200,6 +204,34 @@ pub struct PublisherRow {
     /// When the last batch was sealed.
     pub sealed_ms: Option<UnixMillis>,
 }
+
+/// One refusal of a publisher's word, for whoever answers for it. It holds nothing of what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalNote {
+    /// When it was refused; of what was refused when its hour was settled, when its batch was sealed.
+    pub at_ms: UnixMillis,
+    /// Why.
+    pub defect: Defect,
+    /// What was seen, in words, without private content; at most 200 characters.
+    pub detail: String,
+    /// The event, where one could be read.
+    pub event: Option<EventId>,
+    /// The hour it is counted in.
+    pub hour: Hour,
+    /// The place in the batch; absent where all of the batch was refused.
+    pub index: Option<u16>,
+    /// The network.
+    pub network: Network,
+    /// The batch.
+    pub position: Position,
+    /// Where.
+    pub source: Source,
+}
+
+/// The most notes that are kept of one publisher, and of all together: the newest.
+pub const NOTES_OF_KEY_MAX: usize = 256;
+/// See [`NOTES_OF_KEY_MAX`].
+pub const NOTES_MAX: usize = 50_000;
 
 /// How often something was refused in an hour.
 #[derive(Debug, Clone, PartialEq, Eq)]

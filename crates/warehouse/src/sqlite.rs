@@ -15,6 +15,7 @@ mod agenda;
 mod batches;
 mod hours;
 mod jobs;
+mod notes;
 mod orchestrators;
 mod publishers;
 mod rollups;
@@ -38,7 +39,7 @@ use sla::rollup::Rollup;
 use sla::supply::Supply;
 use sla::window::Hour;
 
-use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, Sums, Touch, WindowRecord};
+use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, WindowRecord};
 use crate::{Error, Warehouse};
 use answers::Source;
 use cache::Cache;
@@ -282,9 +283,10 @@ impl Warehouse for Sqlite {
         self.write(publishers::RECORD, |transaction| publishers::record(transaction, rows))
     }
 
-    fn record_refusals(&self, counts: &[RefusalCount]) -> Result<(), Error> {
+    fn record_refusals(&self, counts: &[RefusalCount], notes: &[RefusalNote]) -> Result<(), Error> {
         self.write(publishers::RECORD_REFUSALS, |transaction| {
-            publishers::record_refusals(transaction, counts)
+            publishers::record_refusals(transaction, counts)?;
+            notes::record(transaction, notes)
         })
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn write(
         network,
         open: settled.open,
         refused: settled.refused,
+        refused_notes: settled.refused_notes,
         restands,
         revision,
         rollup: settled.rollup,

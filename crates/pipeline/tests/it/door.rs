@@ -64,7 +64,7 @@ fn bad_frames_get_their_code_and_are_counted() {
         assert_eq!(verdict.unwrap_err().defect, *defect);
     }
     assert_eq!(ledger.end().next, 0, "nothing refused is kept");
-    let counted: u64 = intake.take_refusals().values().sum();
+    let counted: u64 = intake.take_refusals().counts.values().sum();
     assert_eq!(counted, frames.len() as u64);
     assert!(intake.take_refusals().is_empty());
 }

@@ -13,16 +13,16 @@ use sla::rollup::Rollup;
 use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
 use sla::supply::Supply;
-use sla::window::{Hour, Window};
+use sla::window::{Hour, Span, Window};
 use warehouse::page::{Page, Paged};
 use warehouse::record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, Sums, Touch, TouchedHour,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, TouchedHour,
     UnrolledHour, WindowRecord,
 };
 use warehouse::sqlite::Sqlite;
 use warehouse::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView,
 };
 use warehouse::{Error, Reader, Warehouse};
 
@@ -85,6 +85,7 @@ impl Reader for Killed {
         fn register_at(&self, network: Network, day: u64) -> Option<(u64, Digest)>;
         fn unrolled_hours(&self, network: Network) -> Vec<UnrolledHour>;
         fn window_record(&self, network: Network, window: Window) -> Option<WindowView>;
+        fn spans(&self, network: Network, length: Span, hours: RangeInclusive<Hour>, limit: usize) -> Vec<SpanRow>;
         fn scores(&self, network: Network, window: Window, filter: &ScoreFilter, page: &Page) -> Paged<ScoreRow>;
         fn jobs(&self, network: Network, filter: &JobFilter, page: &Page) -> Paged<JobRow>;
         fn hour_jobs(&self, network: Network, hour: Hour, after: Option<JobId>) -> Vec<JobFact>;
@@ -95,6 +96,7 @@ impl Reader for Killed {
         fn operators(&self, network: Network) -> Vec<OperatorRow>;
         fn publishers(&self, network: Network, page: &Page) -> Paged<PublisherRow>;
         fn refusals(&self, network: Network, key: Option<&PublisherKey>) -> Vec<RefusalRow>;
+        fn refusal_notes(&self, network: Network, keys: &[PublisherKey], limit: usize) -> Vec<RefusalNote>;
     }
 }
 
@@ -120,6 +122,6 @@ impl Warehouse for Killed {
         fn record_window(&self, record: &WindowRecord) -> ();
         fn record_rolled(&self, network: Network, hours: &[Hour]) -> ();
         fn record_publishers(&self, rows: &[PublisherRow]) -> ();
-        fn record_refusals(&self, counts: &[RefusalCount]) -> ();
+        fn record_refusals(&self, counts: &[RefusalCount], notes: &[RefusalNote]) -> ();
     }
 }

@@ -331,7 +331,8 @@ pub fn networks_never_mix(home: &dyn Warehouse) {
         home.record_publishers(&[publisher(network, 1, 0)]).unwrap();
         let (hour, key) = (HOUR, Some(key(1)));
         let defect = events::refusal::Defect::BatchRoot;
-        home.record_refusals(&[RefusalCount { count: jobs, defect, hour, key, network }]).unwrap();
+        home.record_refusals(&[RefusalCount { count: jobs, defect, hour, key, network }], &[])
+            .unwrap();
     };
     record_all(one, 8);
     expect_empty(home, other);

@@ -9,6 +9,7 @@ use events::event::{Network, Origin, Role, Workload};
 use events::identity::{Address, Digest, JobId, PublisherKey, ServiceUrl};
 use events::refusal::Defect;
 use events::unit::{MilliFps, Millis, Ppm, UnixMillis};
+use sla::admit::Note;
 use sla::context::{Context, Standing};
 use sla::hour::fact::{JobFact, State, TenureFact};
 use sla::hour::{EventSet, OpenJobs};
@@ -265,6 +266,18 @@ fn open(since_ms: UnixMillis, number: u64) -> OpenJobs {
     (0..number % 5).map(|job| (job_id(1_000_000 + job), since_ms)).collect()
 }
 
+/// A note of a refusal of the first publisher.
+pub fn note(number: u64) -> Note {
+    Note {
+        defect: Defect::EventDuplicate,
+        detail: format!("number {number}"),
+        event: Some(format!("event-{number}").parse().unwrap()),
+        index: Some(7),
+        position: Position { key: key(0), epoch: 3, seq: number },
+        sealed_ms: HOUR.start().plus(Millis(number)),
+    }
+}
+
 /// A revision of an hour with `jobs` jobs; everything in it depends on how many.
 pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRecord {
     HourRecord {
@@ -278,6 +291,7 @@ pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRec
             ((key(0), Defect::EventDuplicate), jobs),
             ((key(1), Defect::SignerUnknown), 1),
         ]),
+        refused_notes: vec![note(jobs), note(jobs + 1)],
         restands: None,
         revision,
         rollup: rollup(hour, jobs, Detail::Minute),

@@ -95,6 +95,18 @@ pub fn longer_windows_are_made_once(home: &dyn Warehouse) {
     let expected = records.iter().map(|it| (it.scorecard.window, it.scorecard.digest()));
     assert_eq!(spans(1).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 
+    let next = window_record(NETWORK, HOUR.next(), Span::Day, 7);
+    home.record_window(&next).unwrap();
+    let ends = |hours, limit| -> Vec<Window> {
+        let rows = home.spans(NETWORK, Span::Day, hours, limit).unwrap();
+        rows.into_iter().map(|row| row.window).collect()
+    };
+    let day = |last| Window { last, span: Span::Day };
+    let all = Hour(0)..=Hour(u64::MAX);
+    assert_eq!(ends(all.clone(), 9), [day(HOUR), day(HOUR.next())]);
+    assert_eq!(ends(all, 1), [day(HOUR.next())], "the newest are kept");
+    assert_eq!(ends(HOUR..=HOUR, 9), [day(HOUR)]);
+
     let day = &records[0];
     let mut hour = day.clone();
     hour.scorecard.window = Window::hour(HOUR);

@@ -15,15 +15,15 @@ use sla::supply::Supply;
 use sla::window::{Hour, Span, Window};
 
 use crate::page::{Page, Paged};
-use crate::record::{BatchRow, EpochRow, PublisherRow, TouchedHour, UnrolledHour};
+use crate::record::{BatchRow, EpochRow, PublisherRow, RefusalNote, TouchedHour, UnrolledHour};
 use crate::sqlite::cache::Cache;
 use crate::sqlite::rollups::Shelf;
 use crate::sqlite::{
-    agenda, batches, hours, orchestrators, publishers, rollups, scores, search, spans, standing,
+    agenda, batches, hours, notes, orchestrators, publishers, rollups, scores, search, spans, standing,
 };
 use crate::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView,
 };
 use crate::{Error, Reader};
 
@@ -154,6 +154,16 @@ impl<S: Source> Reader for S {
         self.read(spans::READ, |connection| spans::view(connection, network, window))
     }
 
+    fn spans(
+        &self,
+        network: Network,
+        length: Span,
+        hours: RangeInclusive<Hour>,
+        limit: usize,
+    ) -> Result<Vec<SpanRow>, Error> {
+        self.read(spans::READ, |connection| spans::list(connection, network, length, &hours, limit))
+    }
+
     fn scores(
         &self,
         network: Network,
@@ -222,6 +232,15 @@ impl<S: Source> Reader for S {
 
     fn publishers(&self, network: Network, page: &Page) -> Result<Paged<PublisherRow>, Error> {
         self.read("read publishers", |connection| publishers::select(connection, network, page))
+    }
+
+    fn refusal_notes(
+        &self,
+        network: Network,
+        keys: &[PublisherKey],
+        limit: usize,
+    ) -> Result<Vec<RefusalNote>, Error> {
+        self.read(notes::READ, |connection| notes::select(connection, network, keys, limit))
     }
 
     fn refusals(

@@ -105,7 +105,7 @@ pub fn select(
     Ok(Paged::cut(rows, limit, |last: &PublisherRow| Cursor::Publisher(last.key, last.epoch)))
 }
 
-fn source_number(source: Source) -> i64 {
+pub fn source_number(source: Source) -> i64 {
     match source {
         Source::Intake => 1,
         Source::Settle => 2,

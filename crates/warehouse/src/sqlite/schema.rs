@@ -15,11 +15,12 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_facts.sql"),
     include_str!("migrations/0005_standing.sql"),
     include_str!("migrations/0006_rollups.sql"),
+    include_str!("migrations/0007_notes.sql"),
 ];
 
 /// The schema this version knows.
-pub const VERSION: u64 = 6;
-const _: () = assert!(STEPS.len() == 6, "VERSION is the number of steps");
+pub const VERSION: u64 = 7;
+const _: () = assert!(STEPS.len() == 7, "VERSION is the number of steps");
 
 /// Says in the file whose database it is: `naap` in ASCII.
 const APPLICATION: i64 = 0x6e61_6170;

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::page::{Cursor, Page, Paged};
 use crate::record::{UnrolledHour, WindowRecord};
 use crate::sqlite::column::{
-    Read, Unsigned, bound, class_text, int, named, network as number, party, sql,
+    Read, Unsigned, bound, class_text, int, named, network as number, party, rows as row_count, sql,
 };
 use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
 use crate::view::{ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView};
@@ -122,6 +122,34 @@ pub fn attach(
         row.spans = spans.remove(&row.hour).unwrap_or_default();
     }
     Ok(())
+}
+
+/// The windows of one length that end within `hours`, the newest `limit` of them, first to last.
+pub fn list(
+    connection: &Connection,
+    network: Network,
+    length: Span,
+    hours: &std::ops::RangeInclusive<Hour>,
+    limit: usize,
+) -> Result<Vec<SpanRow>, Error> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT hour, digest, made_ms FROM span
+             WHERE network = ?1 AND hours = ?2 AND hour BETWEEN ?3 AND ?4 ORDER BY hour DESC LIMIT ?5",
+        )
+        .map_err(sql(READ))?;
+    let (first, last) = (bound(hours.start().0), bound(hours.end().0));
+    let limit = Page::first(limit).rows();
+    let values = (number(network), bound(length.hours()), first, last, row_count(limit));
+    let found = statement
+        .query_map(values, |row| {
+            let (Read(last), Read(digest), Read(made_ms)) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(SpanRow { digest, made_ms, window: Window { last, span: length } })
+        })
+        .map_err(sql(READ))?;
+    let mut rows: Vec<SpanRow> = found.collect::<Result<_, _>>().map_err(sql(READ))?;
+    rows.reverse();
+    Ok(rows)
 }
 
 /// The results of a window that pass the filter.
