@@ -222,9 +222,11 @@ fn no_path_problem() -> Problem {
 }
 
 fn no_method_problem() -> Problem {
-    Problem::new(Code::Method, "this API is read-only", "Send GET.")
+    let instead = "Send GET; what changes something for signed-in users is described at /docs.";
+    Problem::new(Code::Method, "this path does not take this method", instead)
 }
 
 fn body_problem() -> Problem {
-    Problem::new(Code::Body, "no path takes a body", "Send GET without a body.")
+    let detail = "the request's body is longer than any path takes";
+    Problem::new(Code::Body, detail, "Send GET without a body, or a shorter body.")
 }

@@ -67,10 +67,48 @@ codes! {
     Absent = "E-API-ABSENT", NOT_FOUND, "Not known here",
     /// The window has not settled, so it has no final form.
     Unsettled = "E-API-UNSETTLED", NOT_FOUND, "Window not settled",
-    /// A method other than GET, HEAD or OPTIONS.
+    /// A method that the path does not take.
     Method = "E-API-METHOD", METHOD_NOT_ALLOWED, "Method not allowed",
-    /// A request body that is too long; no path takes one.
+    /// A request body that is too long; only private paths take one at all.
     Body = "E-API-BODY", PAYLOAD_TOO_LARGE, "Request body too large",
+    /// A request body that cannot be read.
+    BodyInvalid = "E-API-BODY-INVALID", BAD_REQUEST, "Invalid request body",
+    /// A request body of another media type than the path takes.
+    ContentType = "E-API-CONTENT-TYPE", UNSUPPORTED_MEDIA_TYPE, "Wrong content type",
+    /// A request that changes something, sent by a page that is not ours.
+    Origin = "E-API-ORIGIN", FORBIDDEN, "Wrong origin",
+    /// A private path without a session.
+    SignedOut = "E-API-SIGNED-OUT", UNAUTHORIZED, "Not signed in",
+    /// Private paths are not offered here.
+    SignInOff = "E-API-SIGN-IN-OFF", NOT_FOUND, "Sign-in is off",
+    /// A text that is no message of ERC-4361.
+    SignInMessage = "E-API-SIGN-IN-MESSAGE", BAD_REQUEST, "Not a sign-in message",
+    /// A message of another version.
+    SignInVersion = "E-API-SIGN-IN-VERSION", BAD_REQUEST, "Wrong version",
+    /// A message whose address is not written as EIP-55 has it.
+    SignInAddress = "E-API-SIGN-IN-ADDRESS", BAD_REQUEST, "Unreadable address",
+    /// A message for another domain or scheme.
+    SignInDomain = "E-API-SIGN-IN-DOMAIN", BAD_REQUEST, "Wrong domain",
+    /// A message for another URI.
+    SignInUri = "E-API-SIGN-IN-URI", BAD_REQUEST, "Wrong URI",
+    /// A message for another chain.
+    SignInChain = "E-API-SIGN-IN-CHAIN", BAD_REQUEST, "Wrong chain",
+    /// A message with another statement than the configured one.
+    SignInStatement = "E-API-SIGN-IN-STATEMENT", BAD_REQUEST, "Wrong statement",
+    /// A message that does not hold now.
+    SignInTime = "E-API-SIGN-IN-TIME", BAD_REQUEST, "Not valid now",
+    /// A nonce that was not given out here, is too old, or was used before.
+    SignInNonce = "E-API-SIGN-IN-NONCE", BAD_REQUEST, "Unusable nonce",
+    /// A signature that is not that of the address.
+    SignInSignature = "E-API-SIGN-IN-SIGNATURE", UNAUTHORIZED, "Wrong signature",
+    /// Subscriptions are kept by another process.
+    SubscriptionsOff = "E-API-SUBSCRIPTIONS-OFF", NOT_FOUND, "No subscriptions here",
+    /// A URL that must not be called.
+    SubscriptionUrl = "E-API-SUBSCRIPTION-URL", BAD_REQUEST, "Unusable URL",
+    /// A URL that did not give back the challenge.
+    SubscriptionChallenge = "E-API-SUBSCRIPTION-CHALLENGE", BAD_REQUEST, "Challenge not answered",
+    /// An address with as many subscriptions as it may have.
+    SubscriptionLimit = "E-API-SUBSCRIPTION-LIMIT", CONFLICT, "Too many subscriptions",
     /// A query that is too long.
     QueryLength = "E-API-QUERY-LENGTH", URI_TOO_LONG, "Query too long",
     /// The answer cannot be written as the request wants it.

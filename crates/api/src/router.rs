@@ -22,8 +22,8 @@ use crate::health::Outcome;
 use crate::paths::Paths;
 use crate::problem::{Code, Document};
 use crate::routes::{
-    documents, events, explain, export, healthz, job, jobs, landing, metrics, orchestrator,
-    orchestrators, publishers, refusals, scores, window, windows,
+    badge, documents, events, explain, export, feed, healthz, job, jobs, landing, metrics,
+    orchestrator, orchestrators, private, publishers, refusals, scores, window, windows,
 };
 use crate::state::State;
 
@@ -36,7 +36,7 @@ use crate::state::State;
             Every answer is about one network. Times are Unix milliseconds (`_ms`), ratios parts per million (`_ppm`), \
             frame rates thousandths of a frame per second (`_milli_fps`). What is unknown is null, never zero, and the \
             sibling `reasons` says why under the member's name. Lists page by `limit` and `cursor`. Errors are problem \
-            documents (RFC 9457). Nothing here needs a key.",
+            documents (RFC 9457). Nothing but what is private needs a key.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(Code, Document<'static>, Outcome)),
@@ -46,6 +46,7 @@ use crate::state::State;
         (name = "windows", description = "Hours, their scorecards and the files to recompute them from."),
         (name = "evidence", description = "Who speaks, what is missing, and what was refused."),
         (name = "live", description = "What happens now."),
+        (name = "private", description = "What signed-in operators see of their own nodes, and ask to be told."),
         (name = "operation", description = "Whether this instance is well."),
     ),
 )]
@@ -68,6 +69,9 @@ fn reads() -> OpenApiRouter<State> {
         .routes(routes!(refusals::refusals))
         .routes(routes!(documents::asyncapi_json))
         .routes(routes!(documents::openapi_json))
+        .merge(badge::paths())
+        .merge(feed::paths())
+        .merge(private::paths())
 }
 
 /// The paths that answer however busy the others are; listeners have a bound of their own.

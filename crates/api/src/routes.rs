@@ -17,7 +17,10 @@ pub mod windows;
 pub mod publishers;
 pub mod refusals;
 
+pub mod badge;
 pub mod events;
+pub mod feed;
+pub mod private;
 
 pub mod documents;
 pub mod healthz;

@@ -51,6 +51,8 @@ texts! {
     Hour, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z$", "2026-01-08T21Z";
     /// Where an orchestrator answers.
     ServiceUrl, "^https?://.+:[0-9]+$", "https://orchestrator.example:8935";
+    /// An address's signature by EIP-191 in lower-case hex, with `v` of 27 or 28.
+    AddressSignature, "^0x[0-9a-f]{130}$", "0xe5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b1b";
     /// A refusal's stable code.
     RefusalCode, "^E-[A-Z0-9-]+$", "E-SIGNER-UNKNOWN";
 }
@@ -96,6 +98,8 @@ words! {
     Reason = events::body::Reason;
     /// How much independent evidence stands behind a score: A three or more sources, B two, C one, D unsigned feeds alone.
     Grade = sla::scorecard::Grade;
+    /// What became of a score from one window to the next.
+    Change = sla::change::What;
     /// How a job stands.
     JobState = sla::hour::fact::State;
     /// What a tenure owes.

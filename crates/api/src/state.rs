@@ -14,10 +14,13 @@ use warehouse::Reader;
 
 use crate::count::Counters;
 use crate::delivery::Kept;
+use crate::delegates::Delegates;
 use crate::exports::Exports;
 use crate::health::Check;
+use crate::latest::Latest;
 use crate::live::Feed;
 use crate::metrics::Contributor;
+use crate::private::Private;
 use crate::problem::Problem;
 
 /// Tells the time in Unix milliseconds.
@@ -90,6 +93,8 @@ pub struct Parts {
     pub network: Network,
     /// The nodes that hear in this process.
     pub nodes: Vec<Heard>,
+    /// What feeds and private views need.
+    pub private: Private,
     /// Cancelled when the process stops: listeners are let go.
     pub stopping: CancellationToken,
     /// How often each client may call.
@@ -123,13 +128,16 @@ struct Inner {
     clock: Clock,
     contributors: Vec<Contributor>,
     counters: Counters,
+    delegates: Delegates,
     exports: Arc<Semaphore>,
     feed: Arc<Feed>,
     inspections: Arc<Semaphore>,
     kept: Kept,
+    latest: Latest,
     limits: Limits,
     network: Network,
     nodes: Vec<Heard>,
+    private: Private,
     reads: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     sources: Arc<Sources>,
@@ -151,13 +159,16 @@ impl State {
             clock: parts.clock,
             contributors: parts.contributors,
             counters: Counters::default(),
+            delegates: Delegates::default(),
             exports: gate(limits.exports),
             feed: parts.feed,
             inspections: gate(INSPECTIONS),
             kept: Kept::new(limits.kept_bytes),
+            latest: Latest::default(),
             limits,
             network: parts.network,
             nodes: parts.nodes,
+            private: parts.private,
             reads: gate(limits.reads),
             requests: gate(limits.requests),
             sources: Arc::new(Sources { exports, ledger, warehouse }),
@@ -182,6 +193,11 @@ impl State {
         &self.0.counters
     }
 
+    /// Whose keys are whose.
+    pub fn delegates(&self) -> &Delegates {
+        &self.0.delegates
+    }
+
     /// What happens now.
     pub fn feed(&self) -> &Feed {
         &self.0.feed
@@ -190,6 +206,11 @@ impl State {
     /// The answers that are kept.
     pub fn kept(&self) -> &Kept {
         &self.0.kept
+    }
+
+    /// The newest windows that were asked for.
+    pub fn latest(&self) -> &Latest {
+        &self.0.latest
     }
 
     /// How much is taken on at once.
@@ -205,6 +226,11 @@ impl State {
     /// The nodes that hear in this process.
     pub fn nodes(&self) -> &[Heard] {
         &self.0.nodes
+    }
+
+    /// What feeds and private views need.
+    pub fn private(&self) -> &Private {
+        &self.0.private
     }
 
     /// The time.

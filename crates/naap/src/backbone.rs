@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::{Door, Fault};
 use crate::config::Config;
 use crate::doors;
+use crate::instance::Instance;
+use crate::private;
 use crate::process::{Deadline, Failures};
 use crate::settling::{self, Settling};
 use crate::store::Store;
@@ -34,6 +36,7 @@ pub struct Backbone {
     serving: JoinHandle<()>,
     settling: Settling,
     stopping: CancellationToken,
+    telling: Vec<JoinHandle<()>>,
 }
 
 /// A backbone whose API does not answer yet.
@@ -69,9 +72,12 @@ impl Foundation {
         Ok(Self { door, gifts, feed, listener, settling, store })
     }
 
-    /// Lets the API answer, with what the other roles give, and repairs gaps from peers.
+    /// Lets the API answer, with what the other roles give, and repairs gaps from peers. Whoever `is_at_home` may sign in
+    /// at the API's own address on this machine, where nothing else is configured.
     pub fn open(
         self,
+        instance: &Instance,
+        is_at_home: bool,
         mut gifts: Gifts,
         config: &Config,
         failures: &Failures,
@@ -86,6 +92,10 @@ impl Foundation {
             Arc::new(move || Arc::clone(&ledger))
         };
         let sources = Sources { ledger, warehouse: store.warehouse.clone() };
+        let home = Some(address).filter(|_| is_at_home);
+        let (private, telling) =
+            private::start(instance, config, &store, home, &door.clock, failures, &stopping)?;
+        gifts.extend(private);
         let visitors = visitors(config, &mut gifts);
         let served = Served {
             sink: Some(door.sink()),
@@ -112,7 +122,7 @@ impl Foundation {
             );
             repairs.push(failures.watch("repairing", work));
         }
-        Ok(Backbone { address, repairs, serving, settling, stopping })
+        Ok(Backbone { address, repairs, serving, settling, stopping, telling })
     }
 }
 
@@ -122,6 +132,7 @@ impl Backbone {
         self.stopping.cancel();
         deadline.join("serving", [self.serving]).await;
         deadline.join("repairing", self.repairs).await;
+        deadline.join("telling of changes", self.telling).await;
         let settling = tokio::task::spawn_blocking(move || self.settling.stop());
         deadline.join("settling", [settling]).await;
     }

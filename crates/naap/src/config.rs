@@ -47,10 +47,12 @@ sections! {
         log: Log,
         node: Node,
         outbox: Outbox,
+        private: Private,
         roster: Roster,
         settle: Settle,
         simulation: Simulation,
         spool: Spool,
+        webhooks: Webhooks,
     }
     /// How much is taken from whom.
     Accept {
@@ -147,6 +149,19 @@ sections! {
         segment_bytes: u64,
         retention_ms: u64,
     }
+    /// Feed and sign-in.
+    Private {
+        #[serde(deserialize_with = "text")]
+        domain: Option<String>,
+        #[serde(deserialize_with = "text")]
+        uri: Option<String>,
+        chain_id: u64,
+        #[serde(deserialize_with = "text")]
+        statement: Option<String>,
+        session_ms: u64,
+        sessions_max: usize,
+        feed_step_ppm: u32,
+    }
     /// Who may speak.
     Roster {
         gateways: Vec<Address>,
@@ -173,6 +188,16 @@ sections! {
         quota_bytes: u64,
         segment_bytes: u64,
         retention_ms: u64,
+    }
+    /// Messages to subscribers.
+    Webhooks {
+        subscriptions_max: usize,
+        of_address_max: usize,
+        request_ms: u64,
+        retry_ms: u64,
+        retry_max_ms: u64,
+        give_up_ms: u64,
+        loopback: bool,
     }
 }
 
@@ -246,6 +271,9 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.private.domain.is_some() != self.private.uri.is_some() {
+            return Err("private.domain and private.uri go together".to_owned());
+        }
         let longest = events::delegation::MAX_LIFETIME.0;
         if self.roster.delegation_ms > longest
             || self.roster.renew_ms.saturating_mul(2) > self.roster.delegation_ms
@@ -317,6 +345,7 @@ mod tests {
         for text in [
             "[kafka]\ntls_key = \"key.pem\"",
             "[kafka]\nuser = \"gateway\"",
+            "[private]\ndomain = \"naap.example\"",
             "[node]\nname = \"../other\"",
             "[node]\nrole = \"controller\"",
             "[instance]\nnetwork = \"simulation\"",

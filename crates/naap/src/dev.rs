@@ -70,7 +70,7 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let backbone = foundation.open(gifts, config, &failures)?;
+    let backbone = foundation.open(&instance, true, gifts, config, &failures)?;
     let addresses =
         Addresses { api: Some(backbone.address), intake: node.intake, kafka: node.kafka };
     let signals = Signals::listen()?;

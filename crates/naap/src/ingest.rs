@@ -41,7 +41,7 @@ async fn ingest(config: &Config, console: Console) -> anyhow::Result<()> {
     }
     let (failures, mut failed) = process::failures();
     let foundation = Foundation::lay(store, listener, &clock, &failures)?;
-    let backbone = foundation.open(gifts, config, &failures)?;
+    let backbone = foundation.open(&instance, false, gifts, config, &failures)?;
     let addresses = own::Addresses { api: Some(backbone.address), intake: None, kafka: None };
     let signals = Signals::listen()?;
     addresses.write(&instance, &failures)?;

@@ -7,6 +7,7 @@
 //! trust/<network>.toml    whose word counts
 //! keys/operator           the operator's key, where it is ours
 //! nodes/<name>/           name, key, spool and outbox of a node's publisher
+//! private/subscriptions.json  who is told of which changes of scores, with secrets
 //! nodes/collector/import  which epoch an import seals in that is under way or was cut off
 //! addresses.json          where the running process answers
 //! ```
@@ -91,6 +92,11 @@ impl Instance {
         self.folder.join("warehouse.sqlite")
     }
 
+    /// Where subscriptions are.
+    pub fn subscriptions(&self) -> PathBuf {
+        self.folder.join("private").join("subscriptions.json")
+    }
+
     /// Where a node keeps what is its own.
     pub fn node_folder(&self, name: &str) -> PathBuf {
         self.folder.join("nodes").join(name)
@@ -137,6 +143,11 @@ fn make(folder: &Path) -> io::Result<()> {
 /// Replaces a file so that it is the old one or the new one after any crash, never a part.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     secret::write(path, content, 0o644)
+}
+
+/// The same for its owner's eyes.
+pub fn replace_secret(path: &Path, content: &[u8]) -> io::Result<()> {
+    secret::write(path, content, 0o600)
 }
 
 #[cfg(test)]

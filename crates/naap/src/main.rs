@@ -23,8 +23,10 @@ mod verify;
 
 mod exports;
 mod follow;
+mod private;
 mod watch;
 mod web;
+mod webhooks;
 
 mod accept;
 mod backbone;

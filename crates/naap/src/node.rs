@@ -246,7 +246,8 @@ fn gifts(
         to.gauge("naap_spool_bytes", "Raw records kept.", &[node], spool.used_bytes());
         to.gauge("naap_spool_records", "Raw records that wait.", &[node], backlog(&spool));
     });
-    Gifts { checks: checks(subject), contributors: vec![numbers], nodes: vec![heard] }
+    let (checks, contributors, nodes) = (checks(subject), vec![numbers], vec![heard]);
+    Gifts { checks, contributors, nodes, private: None }
 }
 
 /// What doors and translation refused, by the codes that are about events and what becomes of them.

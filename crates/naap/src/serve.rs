@@ -14,7 +14,7 @@ use crate::instance::Instance;
 use crate::process::{Deadline, Signals};
 use crate::watch::{self, Counts};
 use crate::web::{self, Gifts, Sources};
-use crate::{follow, process, store};
+use crate::{follow, private, process, store};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -40,8 +40,10 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
         Ok(_) => Finding::ok("it can be read"),
         Err(error) => Finding::wrong(error.to_string()),
     };
-    let gifts = Gifts { checks: vec![Check::new("warehouse", reads)], ..Gifts::default() };
     let stopping = CancellationToken::new();
+    let (private, comparing) = private::look(config, &sources.warehouse, &failures, &stopping)?;
+    let checks = vec![Check::new("warehouse", reads)];
+    let gifts = Gifts { checks, private: Some(private), ..Gifts::default() };
     let router = web::router(config, &clock, sources, feed, gifts, stopping.clone());
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let signals = Signals::listen()?;
@@ -51,6 +53,8 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let outcome = failed.or_asked(signals).await;
     stopping.cancel();
     following.stop();
-    Deadline::after(config.instance.stop_ms).join("serving", [serving]).await;
+    let deadline = Deadline::after(config.instance.stop_ms);
+    deadline.join("serving", [serving]).await;
+    deadline.join("comparing windows", [comparing]).await;
     outcome
 }

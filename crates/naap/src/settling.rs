@@ -182,7 +182,7 @@ fn gifts(store: &Store, counts: &Counts, board: &Board, fault: &Fault) -> Gifts 
     Gifts {
         checks: vec![Check::new("ledger", health), Check::new("settling", settling)],
         contributors: vec![counts.contributor(), size],
-        nodes: Vec::new(),
+        ..Gifts::default()
     }
 }
 

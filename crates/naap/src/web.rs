@@ -28,6 +28,8 @@ pub struct Gifts {
     pub contributors: Vec<api::metrics::Contributor>,
     /// The nodes that hear in this process.
     pub nodes: Vec<api::state::Heard>,
+    /// What feeds and private views need.
+    pub private: Option<api::Private>,
 }
 
 impl Gifts {
@@ -36,6 +38,7 @@ impl Gifts {
         self.checks.extend(more.checks);
         self.contributors.extend(more.contributors);
         self.nodes.extend(more.nodes);
+        self.private = more.private.or(self.private.take());
     }
 }
 
@@ -78,6 +81,7 @@ pub fn router(
         limits,
         network: config.instance.network,
         nodes: gifts.nodes,
+        private: gifts.private.unwrap_or_default(),
         stopping,
         visitors: Arc::new(Visitors::new(Allowance {
             bounds_loopback: config.api.bounds_loopback,

@@ -34,6 +34,8 @@ mod record;
 mod scores;
 #[path = "e2e/usage.rs"]
 mod usage;
+#[path = "e2e/webhooks.rs"]
+mod webhooks;
 #[path = "e2e/windows.rs"]
 mod windows;
 #[path = "e2e/world.rs"]

@@ -275,6 +275,7 @@ async fn what_many_ask_at_once_is_made_once() {
         limits: Limits::default(),
         network: sample::NETWORK,
         nodes: Vec::new(),
+        private: api::Private::default(),
         stopping: world.stopping.clone(),
         visitors: Arc::default(),
         warehouse: world.warehouse.clone(),

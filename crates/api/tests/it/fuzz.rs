@@ -13,6 +13,9 @@ use crate::world::World;
 static WORLD: LazyLock<(Runtime, World)> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
     let world = runtime.block_on(async { World::settled() });
+    for network in events::event::Network::ALL {
+        assert!(world.changes.refresh(world.warehouse.as_ref(), *network, 100).unwrap());
+    }
     (runtime, world)
 });
 
@@ -24,6 +27,7 @@ fn path() -> impl Strategy<Value = String> {
         Just(sample::job_id(1).to_string()),
         Just(sample::operator(1).to_string()),
         Just("batches.ndjson".to_owned()),
+        Just(format!("{}.svg", sample::operator(1))),
         "[!-~]{0,40}",
         "(%[0-9a-fA-F]{2}){1,8}",
     ];
@@ -35,6 +39,10 @@ fn path() -> impl Strategy<Value = String> {
         Just("/v1/publishers"),
         Just("/v1/refusals"),
         Just("/v1/exports"),
+        Just("/v1/feed.json"),
+        Just("/v1/private/me"),
+        Just("/v1/private/subscriptions"),
+        Just("/badge"),
         Just("/healthz"),
         Just("/docs"),
     ];

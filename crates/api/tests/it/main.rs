@@ -7,13 +7,16 @@ mod world;
 
 mod asyncapi;
 mod delivery;
+mod badge;
 mod exports;
+mod feed;
 mod fuzz;
 mod jobs;
 mod openapi;
 mod operation;
 mod pacing;
 mod paging;
+mod private;
 mod problems;
 mod reads;
 

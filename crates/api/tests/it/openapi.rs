@@ -42,13 +42,14 @@ fn openapi_explains_everything() {
         }
     }
     for (path, item) in document["paths"].as_object().unwrap() {
-        let get = &item["get"];
-        if get["summary"].is_null() || get["tags"][0].is_null() {
-            silent.push(path.clone());
-        }
-        for parameter in get["parameters"].as_array().into_iter().flatten() {
-            if parameter["description"].is_null() {
-                silent.push(format!("{path}?{}", parameter["name"]));
+        for (method, operation) in item.as_object().unwrap() {
+            if operation["summary"].is_null() || operation["tags"][0].is_null() {
+                silent.push(format!("{method} {path}"));
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                if parameter["description"].is_null() {
+                    silent.push(format!("{method} {path}?{}", parameter["name"]));
+                }
             }
         }
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use api::changes::Changes;
 use api::exports::{Exports, File, Unavailable, Wanted};
 use api::health::{Check, Finding};
 use api::live::{Bounds, Feed};
 use api::state::Heard;
-use api::{Limits, Parts, State};
+use api::{Limits, Parts, Private, State};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -33,6 +34,7 @@ use warehouse::sqlite::Sqlite;
 
 /// The stores behind one API, and the API.
 pub struct World {
+    pub changes: Arc<Changes>,
     pub exports: Arc<Shelf>,
     pub feed: Arc<Feed>,
     pub is_well: Arc<AtomicU64>,
@@ -51,15 +53,21 @@ impl World {
     }
 
     pub fn bounded(limits: Limits, bounds: Bounds) -> Self {
-        Self::of(limits, bounds, Visitors::default())
+        Self::of(limits, bounds, Visitors::default(), Private::default())
     }
 
     /// A world that bounds how often each client may ask.
     pub fn paced(allowance: Allowance) -> Self {
-        Self::of(Limits::default(), Bounds::default(), Visitors::new(allowance))
+        let (limits, visitors) = (Limits::default(), Visitors::new(allowance));
+        Self::of(limits, Bounds::default(), visitors, Private::default())
     }
 
-    fn of(limits: Limits, bounds: Bounds, visitors: Visitors) -> Self {
+    /// With these parts behind feeds and private views.
+    pub fn with_private(private: Private) -> Self {
+        Self::of(Limits::default(), Bounds::default(), Visitors::default(), private)
+    }
+
+    fn of(limits: Limits, bounds: Bounds, visitors: Visitors, private: Private) -> Self {
         let folder = TempDir::new().unwrap();
         let (ledger, _) = Ledger::open(&folder.path().join("ledger"), Default::default()).unwrap();
         let ledger = Arc::new(ledger);
@@ -70,6 +78,7 @@ impl World {
         let stopping = CancellationToken::new();
         let exports = Arc::new(Shelf::default());
         let (clock, held, well) = (now_ms.clone(), ledger.clone(), is_well.clone());
+        let changes = private.changes.clone();
         let state = State::new(Parts {
             checks: vec![
                 Check::new("ledger", || Finding::ok("12 batches")),
@@ -99,12 +108,14 @@ impl World {
                     [(Defect::EnvelopeTime, 4), (Defect::EventTooLarge, 2)].into()
                 }),
             }],
+            private,
             stopping: stopping.clone(),
             visitors: Arc::new(visitors),
             warehouse: warehouse.clone(),
         });
         let router = api::router(state);
         Self {
+            changes,
             exports,
             feed,
             is_well,

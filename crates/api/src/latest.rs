@@ -1,0 +1,105 @@
+//! The newest window of each length, read once: its results without what stands behind them. It is a copy of what the
+//! warehouse keeps, held until a newer window is made, and never longer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use events::event::Network;
+use events::identity::Digest;
+use serde::Deserialize;
+use sla::scorecard::{Scorecard, Scored};
+use sla::window::{Hour, Span, Window};
+use warehouse::Reader;
+
+use crate::problem::Problem;
+
+/// A length of time that windows of several hours have, as requests name it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+pub enum Length {
+    /// 24 hours.
+    #[serde(rename = "24h")]
+    Day,
+    /// Seven days.
+    #[default]
+    #[serde(rename = "7d")]
+    Week,
+    /// 28 days.
+    #[serde(rename = "28d")]
+    FourWeeks,
+}
+
+impl Length {
+    /// As the windows of a scorecard are named.
+    pub fn span(self) -> Span {
+        match self {
+            Self::Day => Span::Day,
+            Self::Week => Span::Week,
+            Self::FourWeeks => Span::FourWeeks,
+        }
+    }
+
+    /// As requests name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "24h",
+            Self::Week => "7d",
+            Self::FourWeeks => "28d",
+        }
+    }
+}
+
+/// A window and its results.
+#[derive(Debug)]
+pub struct Results {
+    digest: Digest,
+    /// The results, without their evidence.
+    pub scored: Vec<Scored>,
+    /// The window.
+    pub window: Window,
+}
+
+/// The newest windows that were asked for: at most one a network and length.
+#[derive(Debug, Default)]
+pub struct Latest(Mutex<BTreeMap<(Network, Span), Arc<Results>>>);
+
+impl Latest {
+    /// The newest window of a length; none before one is made.
+    pub fn of(
+        &self,
+        reader: &dyn Reader,
+        network: Network,
+        span: Span,
+    ) -> Result<Option<Arc<Results>>, Problem> {
+        let newest = reader.spans(network, span, Hour(0)..=Hour(u64::MAX), 1);
+        let Some(newest) = newest.map_err(Problem::warehouse)?.pop() else { return Ok(None) };
+        // Whoever asks meanwhile waits: reading it twice would take longer.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(results) = known.get(&(network, span))
+            && results.digest == newest.digest
+            && results.window == newest.window
+        {
+            return Ok(Some(Arc::clone(results)));
+        }
+        let record = reader.window_record(network, newest.window).map_err(Problem::warehouse)?;
+        let Some(record) = record else { return Ok(None) };
+        let card: Scorecard = serde_json::from_slice(&record.scorecard_bytes)
+            .map_err(|error| Problem::source("scorecard", &error))?;
+        let scored = card.results.into_iter().map(bare).collect();
+        let results = Results { digest: newest.digest, scored, window: newest.window };
+        let results = Arc::new(results);
+        known.insert((network, span), Arc::clone(&results));
+        Ok(Some(results))
+    }
+}
+
+/// A result without what only its explanation needs.
+fn bare(mut scored: Scored) -> Scored {
+    scored.components = Vec::new();
+    scored.indicators = Vec::new();
+    scored.sources = Vec::new();
+    scored.urls = Vec::new();
+    for workload in &mut scored.workloads {
+        workload.components = Vec::new();
+    }
+    scored
+}

@@ -1,0 +1,184 @@
+//! `/v1/private/subscriptions`: where changes of one's own score are sent to. It keeps nothing itself: what it is asked
+//! to keep goes to the keeper that `naap` passed in, and is answered once that has it safe.
+
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::http::StatusCode;
+use axum::response::Response;
+use events::event::Network;
+use serde::{Deserialize, Serialize};
+
+use super::door::{Body, Ours, SignedIn, fresh};
+use crate::private::{Keeper, Refused, Status, Subscription, Wanted};
+use crate::problem::{Code, Problem, Problems};
+use crate::query::{Nothing, Query, Segments};
+use crate::schema;
+use crate::state::State;
+
+/// The subscriptions of the address that is signed in.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Subscriptions {
+    /// All of them, oldest first.
+    items: Vec<SubscriptionAnswer>,
+}
+
+/// One subscription.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct SubscriptionAnswer {
+    /// Its name.
+    id: String,
+    /// When it was made.
+    created_ms: u64,
+    /// How many messages were taken.
+    delivered: u64,
+    /// How often sending the next message failed in a row.
+    failures: u32,
+    /// What happened last, where that was a failure; null otherwise.
+    last_failure: Option<String>,
+    /// The network whose scores it follows.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+    /// Whether it is paused: it failed for long, and nothing is sent any more. Delete it and make another.
+    is_paused: bool,
+    /// Where messages are sent to.
+    url: String,
+}
+
+/// A subscription that was just made.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct NewSubscription {
+    /// What signs its messages, by the scheme of Standard Webhooks. It is shown only here.
+    secret: String,
+    /// The subscription.
+    subscription: SubscriptionAnswer,
+}
+
+impl From<Subscription> for SubscriptionAnswer {
+    fn from(of: Subscription) -> Self {
+        Self {
+            id: of.id,
+            created_ms: of.created_ms.0,
+            delivered: of.delivered,
+            failures: of.failures,
+            last_failure: of.last_failure,
+            network: of.network,
+            is_paused: of.status == Status::Paused,
+            url: of.url,
+        }
+    }
+}
+
+fn keeper(state: &State) -> Result<&Arc<dyn Keeper>, Problem> {
+    state.private().keeper.as_ref().ok_or_else(|| {
+        let detail = "this process only reads, so it keeps no subscriptions";
+        let instead = "Ask the process that writes: naap dev or naap ingest.";
+        Problem::new(Code::SubscriptionsOff, detail, instead)
+    })
+}
+
+/// My subscriptions
+///
+/// Where changes of the signed-in address's score are sent to, and how that goes.
+#[utoipa::path(
+    get, path = "/v1/private/subscriptions", tag = "private",
+    responses((status = 200, description = "All of them.", body = Subscriptions), Problems),
+)]
+pub async fn list(
+    Given(state): Given<State>,
+    _none: Query<Nothing>,
+    SignedIn(session): SignedIn,
+) -> Result<Response, Problem> {
+    let items = keeper(&state)?.list(session.address);
+    let items = items.into_iter().map(SubscriptionAnswer::from).collect();
+    Ok(fresh(StatusCode::OK, Subscriptions { items }))
+}
+
+/// What is to be subscribed.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubscribeRequest {
+    /// The network whose scores are followed; the instance's own if none is named.
+    #[schema(value_type = Option<schema::Network>)]
+    network: Option<Network>,
+    /// Where messages are to be sent: https, to a public host, without a query.
+    #[schema(example = "https://hooks.example/naap")]
+    url: String,
+}
+
+/// Subscribe
+///
+/// Sends a random challenge to the URL, which has to give it back, and keeps the subscription. From then on each change of
+/// the signed-in address's score is sent there, signed with the secret that is shown only here.
+#[utoipa::path(
+    post, path = "/v1/private/subscriptions", tag = "private",
+    request_body = SubscribeRequest,
+    responses((status = 201, description = "It is kept.", body = NewSubscription), Problems),
+)]
+pub async fn add(
+    Given(state): Given<State>,
+    _none: Query<Nothing>,
+    _ours: Ours,
+    SignedIn(session): SignedIn,
+    Body(request): Body<SubscribeRequest>,
+) -> Result<Response, Problem> {
+    let network = state.network(request.network);
+    let wanted = Wanted { network, owner: session.address, url: request.url };
+    let made = Arc::clone(keeper(&state)?).add(wanted).await.map_err(problem)?;
+    let (subscription, secret) = (made.subscription.into(), made.secret);
+    Ok(fresh(StatusCode::CREATED, NewSubscription { secret, subscription }))
+}
+
+/// What became of a subscription.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RemovedSubscription {
+    /// Its name.
+    removed: String,
+}
+
+/// Unsubscribe
+///
+/// Forgets a subscription of the signed-in address. Nothing more is sent.
+#[utoipa::path(
+    delete, path = "/v1/private/subscriptions/{id}", tag = "private",
+    params(("id" = String, Path, description = "The subscription's name.")),
+    responses((status = 200, description = "It is forgotten.", body = RemovedSubscription), Problems),
+)]
+pub async fn remove(
+    Given(state): Given<State>,
+    _none: Query<Nothing>,
+    _ours: Ours,
+    SignedIn(session): SignedIn,
+    segments: Segments,
+) -> Result<Response, Problem> {
+    let id = segments.text("id").to_owned();
+    let keeper = Arc::clone(keeper(&state)?);
+    if keeper.remove(session.address, id.clone()).await.map_err(problem)? {
+        return Ok(fresh(StatusCode::OK, RemovedSubscription { removed: id }));
+    }
+    let instead = "GET /v1/private/subscriptions lists yours.";
+    Err(Problem::absent("you have no subscription of this name", instead))
+}
+
+fn problem(refused: Refused) -> Problem {
+    let detail = refused.to_string();
+    match refused {
+        Refused::Url(_) => {
+            let instead = "Send an https URL of a public host, without a login, query or fragment.";
+            Problem::new(Code::SubscriptionUrl, detail, instead)
+        }
+        Refused::Challenge(_) => {
+            let instead = "Answer the POST within ten seconds with status 200 and the body {\"challenge\": …} that it \
+                           had, as docs/webhooks.md shows.";
+            Problem::new(Code::SubscriptionChallenge, detail, instead)
+        }
+        Refused::TooMany(_) => {
+            Problem::new(Code::SubscriptionLimit, detail, "Delete one of yours first.")
+        }
+        Refused::Busy => Problem::busy("subscriptions being made"),
+        Refused::Failed(_) => {
+            tracing::error!(%detail, "a subscription was not kept");
+            Problem::new(Code::Source, "the subscription was not kept", "Try again later.")
+        }
+    }
+}
