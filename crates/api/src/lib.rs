@@ -44,7 +44,7 @@ pub mod serve;
 mod error;
 
 pub use error::Error;
-pub use router::{asyncapi, openapi, router};
 pub use private::Private;
+pub use router::{asyncapi, openapi, router};
 pub use serve::serve;
 pub use state::{Limits, Parts, State};

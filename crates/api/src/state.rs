@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use warehouse::Reader;
 
 use crate::count::Counters;
-use crate::delivery::Kept;
 use crate::delegates::Delegates;
+use crate::delivery::Kept;
 use crate::exports::Exports;
 use crate::health::Check;
 use crate::latest::Latest;

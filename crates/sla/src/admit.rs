@@ -129,6 +129,17 @@ pub struct Admission<'a> {
 }
 
 impl Note {
+    fn repeated(claim: &Admitted<'_>) -> Self {
+        Self {
+            defect: Defect::EventDuplicate,
+            detail: format!("said before by {}", claim.event.reporter),
+            event: Some(claim.event.id.clone()),
+            index: Some(claim.index),
+            position: claim.position,
+            sealed_ms: claim.sealed_ms,
+        }
+    }
+
     fn of(batch: &Opened, index: Option<u16>, event: Option<&Event>, refusal: &Refusal) -> Self {
         Self {
             defect: refusal.defect,
@@ -204,14 +215,7 @@ pub fn admit<'a>(
         for claim in claims {
             let place = (claim.position.key, Defect::EventDuplicate);
             *admission.refused.entry(place).or_default() += 1;
-            notes.add(Note {
-                defect: Defect::EventDuplicate,
-                detail: format!("said before by {}", claim.event.reporter),
-                event: Some(claim.event.id.clone()),
-                index: Some(claim.index),
-                position: claim.position,
-                sealed_ms: claim.sealed_ms,
-            });
+            notes.add(Note::repeated(&claim));
         }
     }
     admission.notes = notes.list();

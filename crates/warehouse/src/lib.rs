@@ -33,8 +33,8 @@ use sla::window::{Hour, Span, Window};
 pub use error::Error;
 use page::{Page, Paged};
 use record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, TouchedHour,
-    UnrolledHour, WindowRecord,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch,
+    TouchedHour, UnrolledHour, WindowRecord,
 };
 use view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,

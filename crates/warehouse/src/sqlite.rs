@@ -39,7 +39,9 @@ use sla::rollup::Rollup;
 use sla::supply::Supply;
 use sla::window::Hour;
 
-use crate::record::{BatchRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, WindowRecord};
+use crate::record::{
+    BatchRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, WindowRecord,
+};
 use crate::{Error, Warehouse};
 use answers::Source;
 use cache::Cache;

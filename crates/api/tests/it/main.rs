@@ -6,8 +6,8 @@ mod validity;
 mod world;
 
 mod asyncapi;
-mod delivery;
 mod badge;
+mod delivery;
 mod exports;
 mod feed;
 mod fuzz;

@@ -88,18 +88,27 @@ fn answer(stream: TcpStream, statuses: &Mutex<VecDeque<u16>>, tell: &Sender<Hear
         (status, String::new())
     };
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     let mut stream = stream;
     stream.write_all(format!("{head}{body}").as_bytes()).ok();
 }
 
 /// A request with headers; gives the status, the headers and the body.
-fn ask(at: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, Value) {
+fn ask(
+    at: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String, Value) {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\ncontent-length: {length}\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\ncontent-length: {length}\r\n"
+    );
     stream.write_all(format!("{head}{more}\r\n{body}").as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
@@ -113,7 +122,10 @@ fn signed_in(running: &Running, key: &SigningKey) -> String {
     let at = running.at("api");
     let (_, _, offered) = ask(at, "GET", "/v1/private/nonce", &[], "");
     let origin = format!("http://{at}");
-    assert_eq!((offered["domain"].as_str(), offered["uri"].as_str()), (Some(&*at.to_string()), Some(&*origin)));
+    assert_eq!(
+        (offered["domain"].as_str(), offered["uri"].as_str()),
+        (Some(&*at.to_string()), Some(&*origin))
+    );
     let address = events::sign_in::checksummed(&address_of(key.verifying_key()));
     let nonce = offered["nonce"].as_str().unwrap();
     let now = humantime::format_rfc3339_millis(SystemTime::now());
@@ -127,12 +139,16 @@ fn signed_in(running: &Running, key: &SigningKey) -> String {
     let (status, head, said) = ask(at, "POST", "/v1/private/sign-in", &headers, &body);
     assert_eq!(status, 200, "{said}");
     let set = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
-    assert!(set.contains("HttpOnly; SameSite=Strict; Max-Age=") && !set.contains("Secure"), "{set}");
+    assert!(
+        set.contains("HttpOnly; SameSite=Strict; Max-Age=") && !set.contains("Secure"),
+        "{set}"
+    );
     set.split(';').next().unwrap().to_owned()
 }
 
 fn subscribe(running: &Running, cookie: &str, url: &str) -> (u16, Value) {
-    let (at, body) = (running.at("api"), json!({ "network": "simulation", "url": url }).to_string());
+    let (at, body) =
+        (running.at("api"), json!({ "network": "simulation", "url": url }).to_string());
     let headers = [("content-type", "application/json"), ("cookie", cookie)];
     let (status, _, said) = ask(at, "POST", "/v1/private/subscriptions", &headers, &body);
     (status, said)
@@ -194,13 +210,23 @@ fn changes_reach_their_subscriber_across_failures_and_restarts() {
     let running = start(data);
     window(data, operator, 0, 900_000);
     let cookie = signed_in(&running, &key);
-    for forbidden in ["https://10.0.0.1/", "http://example.org/", "https://169.254.169.254/", "nonsense"] {
+    for forbidden in
+        ["https://10.0.0.1/", "http://example.org/", "https://169.254.169.254/", "nonsense"]
+    {
         let (status, said) = subscribe(&running, &cookie, forbidden);
-        assert_eq!((status, said["code"].as_str()), (400, Some("E-API-SUBSCRIPTION-URL")), "{said}");
+        assert_eq!(
+            (status, said["code"].as_str()),
+            (400, Some("E-API-SUBSCRIPTION-URL")),
+            "{said}"
+        );
     }
     // Our own API does not give challenges back.
     let (status, said) = subscribe(&running, &cookie, &format!("http://{}/", running.at("api")));
-    assert_eq!((status, said["code"].as_str()), (400, Some("E-API-SUBSCRIPTION-CHALLENGE")), "{said}");
+    assert_eq!(
+        (status, said["code"].as_str()),
+        (400, Some("E-API-SUBSCRIPTION-CHALLENGE")),
+        "{said}"
+    );
     let (status, made) = subscribe(&running, &cookie, &url);
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap().to_owned();
@@ -234,7 +260,8 @@ fn changes_reach_their_subscriber_across_failures_and_restarts() {
     let me = ask(running.at("api"), "GET", "/v1/private/me", &headers, "");
     assert_eq!((me.0, me.2["code"].as_str()), (401, Some("E-API-SIGNED-OUT")));
     let cookie = signed_in(&running, &key);
-    let path = format!("/v1/private/subscriptions/{}", made["subscription"]["id"].as_str().unwrap());
+    let path =
+        format!("/v1/private/subscriptions/{}", made["subscription"]["id"].as_str().unwrap());
     let (status, _, said) = ask(running.at("api"), "DELETE", &path, &[("cookie", &*cookie)], "");
     assert_eq!(status, 200, "{said}");
     window(data, operator, 3, 900_000);

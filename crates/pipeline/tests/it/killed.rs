@@ -16,8 +16,8 @@ use sla::supply::Supply;
 use sla::window::{Hour, Span, Window};
 use warehouse::page::{Page, Paged};
 use warehouse::record::{
-    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch, TouchedHour,
-    UnrolledHour, WindowRecord,
+    BatchRow, EpochRow, HourRecord, PublisherRow, RefusalCount, RefusalNote, Sums, Touch,
+    TouchedHour, UnrolledHour, WindowRecord,
 };
 use warehouse::sqlite::Sqlite;
 use warehouse::view::{

@@ -19,7 +19,8 @@ use crate::record::{BatchRow, EpochRow, PublisherRow, RefusalNote, TouchedHour, 
 use crate::sqlite::cache::Cache;
 use crate::sqlite::rollups::Shelf;
 use crate::sqlite::{
-    agenda, batches, hours, notes, orchestrators, publishers, rollups, scores, search, spans, standing,
+    agenda, batches, hours, notes, orchestrators, publishers, rollups, scores, search, spans,
+    standing,
 };
 use crate::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
