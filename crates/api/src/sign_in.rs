@@ -91,7 +91,8 @@ impl SignIn {
             return Err(strange());
         }
         let is_secure = scheme == "https";
-        if !is_secure && !(scheme == "http" && is_loopback(authority)) {
+        let is_at_home = scheme == "http" && is_loopback(authority);
+        if !is_secure && !is_at_home {
             return Err(Unusable::Plain(uri.clone()));
         }
         if let Some(statement) = statement

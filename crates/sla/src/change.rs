@@ -139,9 +139,11 @@ fn what(before: Option<&Standing>, after: Option<&Standing>, step: Ppm) -> Optio
     is_far.then_some(What::Score)
 }
 
+/// What a part was, and what it is.
+type BeforeAfter = (Option<Ppm>, Option<Ppm>);
+
 fn moved(before: Option<&Standing>, after: Option<&Standing>) -> Vec<MovedPart> {
-    let mut values: BTreeMap<(Option<Workload>, &str), (Option<Ppm>, Option<Ppm>)> =
-        BTreeMap::new();
+    let mut values: BTreeMap<(Option<Workload>, &str), BeforeAfter> = BTreeMap::new();
     for part in before.into_iter().flat_map(|standing| &standing.parts) {
         values.entry((part.workload, &part.name)).or_default().0 = part.lower;
     }
