@@ -51,6 +51,9 @@ mod statistics;
 #[path = "sla/peers.rs"]
 mod peers;
 
+#[path = "sla/sums.rs"]
+mod sums;
+
 #[path = "sla/evidence.rs"]
 mod evidence;
 

@@ -10,13 +10,12 @@ use events::unit::{Ppm, UnixMillis};
 use proptest::prelude::*;
 use sla::admit::{Admitted, admit};
 use sla::authority::Authority;
-use sla::hour::{Around, OpenJobs, Settled, is_near, read_jobs, settle};
+use sla::hour::{Around, OpenJobs, Settled, is_near, read_jobs};
 use sla::join::coverage::Coverage;
 use sla::mapping::Mappings;
 use sla::opened::Opened;
 use sla::probes::{CLOSES_AFTER, Probes};
-use sla::rollup::column::{Came, Column, Plain};
-use sla::rollup::{Detail, Rollup, Sums};
+use sla::rollup::Detail;
 use sla::scorecard::canonical_bytes;
 use sla::tally::Tally;
 use sla::tally::outcome::{Obligation, Outcome};
@@ -25,21 +24,21 @@ use sla::window::Hour;
 use crate::settling::Question;
 use crate::world::{self, Knobs, World};
 
-fn knobs() -> impl Strategy<Value = Knobs> {
+pub fn knobs() -> impl Strategy<Value = Knobs> {
     let faults = prop_oneof![Just(0u64), 1..400u64];
     (any::<u64>(), 0..10u64, faults, any::<bool>())
         .prop_map(|(seed, jobs, faults, is_crowded)| Knobs { seed, jobs, faults, is_crowded })
 }
 
 /// A few worlds for each law; `PROPTEST_CASES` asks for more.
-fn config() -> ProptestConfig {
+pub fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let is_asked = std::env::var_os("PROPTEST_CASES").is_some();
     if is_asked { config } else { ProptestConfig { cases: 32, ..config } }
 }
 
 /// Settles every hour of a world in order, each with the jobs the last one left open.
-fn each_hour(world: &World, mut look: impl FnMut(&Question<'_>, &Settled)) {
+pub fn each_hour(world: &World, mut look: impl FnMut(&Question<'_>, &Settled)) {
     let policy = crate::policies::any(world.seed);
     let batches = world.batches();
     let mut open = OpenJobs::new();
@@ -91,20 +90,6 @@ proptest! {
             let crowded: Vec<&Opened> = batches.into_iter().chain(&strangers).collect();
             let exported = question.exported(&question.settle(&crowded), &crowded);
             assert_eq!(question.bytes(&question.settle(&exported)), question.bytes(settled));
-        });
-    }
-
-    #[test]
-    fn what_people_look_at_adds_up_to_what_is_scored(knobs in knobs()) {
-        let world = World::new(knobs);
-        each_hour(&world, |question, settled| {
-            let authority = Authority::of(&world.trust, &world.batches);
-            let batches = world.batches();
-            let observe = &question.policy.observe;
-            let (hour, open) = (question.hour, question.open);
-            let whole = settle(hour, &batches, open, &authority, observe, Detail::Hour);
-            assert_eq!(settled.rollup.by_hour(), whole.rollup, "minutes add up to the hour");
-            assert_eq!(sums_of(&whole.rollup), sums_of_tally(&settled.tally));
         });
     }
 
@@ -358,47 +343,4 @@ fn part_tally(
     let probes = Probes::of(hour, &world.batches, authority);
     let around = Around { coverage: &coverage, mappings: &mappings, probes: &probes };
     read_jobs(hour, hour.end(), claims, around, &policy.observe, Detail::Hour).tally
-}
-
-/// All that a rollup has in common with a tally, added up. What was not told and what is zero are the same here.
-fn sums_of(rollup: &Rollup) -> Sums {
-    let mut all = Sums::default();
-    rollup.rows.values().flat_map(BTreeMap::values).for_each(|sums| all.merge(sums));
-    let is_shared = |column: &Column| match column {
-        Column::Owed(..) | Column::Failed(_) => true,
-        Column::Plain(plain) => matches!(plain, Plain::Jobs | Plain::Tenures | Plain::Unserved),
-        Column::Sum(_) => false,
-    };
-    all.columns.retain(|column, sum| is_shared(column) && *sum > 0);
-    all
-}
-
-fn sums_of_tally(tally: &Tally) -> Sums {
-    let mut all = Sums::default();
-    for demand in tally.demand.values() {
-        all.add(Column::Plain(Plain::Jobs), demand.jobs);
-        all.add(Column::Plain(Plain::Unserved), demand.unserved);
-    }
-    for cell in tally.cells.values() {
-        all.add(Column::Plain(Plain::Tenures), cell.tenures);
-        for (reason, count) in &cell.failures {
-            all.add(Column::Failed(*reason), *count);
-        }
-        for (obligation, counts) in &cell.obligations {
-            let came = [
-                (Came::Bad, counts.bad),
-                (Came::Declined, counts.declined),
-                (Came::Disputed, counts.disputed),
-                (Came::Excused, counts.excused.values().sum()),
-                (Came::Good, counts.good),
-                (Came::Missing, counts.missing),
-            ];
-            came.iter().for_each(|(came, count)| all.add(Column::Owed(*obligation, *came), *count));
-        }
-        for (measure, histogram) in &cell.measured {
-            all.histograms.entry(*measure).or_default().merge(histogram);
-        }
-    }
-    all.columns.retain(|_, sum| *sum > 0);
-    all
 }
