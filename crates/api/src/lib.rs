@@ -31,6 +31,10 @@ mod latest;
 mod moment;
 mod schema;
 
+mod scope;
+mod series;
+mod windowed;
+
 mod asyncapi;
 mod delivery;
 mod describing;

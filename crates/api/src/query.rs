@@ -34,6 +34,26 @@ where
     }
 }
 
+/// A query whose parameters are those of both parts, which no parameter is of both.
+#[derive(Debug)]
+pub struct Queries<A, B>(pub A, pub B);
+
+impl<A, B, S> FromRequestParts<S> for Queries<A, B>
+where
+    A: DeserializeOwned + IntoParams,
+    B: DeserializeOwned + IntoParams,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let [first, second] = [known_to::<A>(), known_to::<B>()];
+        check_names(query, &[first.as_slice(), &second].concat())?;
+        Ok(Self(read_known(query, &first)?, read_known(query, &second)?))
+    }
+}
+
 /// A query that has no parameters at all.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -41,9 +61,21 @@ pub struct Nothing {}
 
 /// Reads a query string into `T`.
 pub fn read<T: DeserializeOwned + IntoParams>(query: &str) -> Result<T, Problem> {
-    let known = T::into_params(|| Some(ParameterIn::Query));
+    let known = known_to::<T>();
     check_names(query, &known)?;
-    let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    read_known(query, &known)
+}
+
+fn known_to<T: IntoParams>() -> Vec<Parameter> {
+    T::into_params(|| Some(ParameterIn::Query))
+}
+
+/// Reads those parameters of a query that are `known`.
+fn read_known<T: DeserializeOwned>(query: &str, known: &[Parameter]) -> Result<T, Problem> {
+    let pairs = form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, _)| known.iter().any(|parameter| parameter.name == *name));
+    let ours = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(ours.as_bytes()));
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let name = error.path().to_string();
         let parameter = known.iter().find(|parameter| parameter.name == name);

@@ -22,8 +22,7 @@ use crate::health::Outcome;
 use crate::paths::Paths;
 use crate::problem::{Code, Document};
 use crate::routes::{
-    badge, documents, events, explain, export, feed, healthz, job, jobs, landing, metrics,
-    orchestrator, orchestrators, private, publishers, refusals, scores, window, windows,
+    badge, clusters, datasets, disagreements, documents, events, explain, export, feed, gpu_metrics, healthz, job, jobs, landing, metrics, network_capabilities, network_demand, orchestrator, orchestrators, private, publishers, query, refusals, scores, sla_score, window, windows,
 };
 use crate::state::State;
 
@@ -42,6 +41,7 @@ use crate::state::State;
     components(schemas(Code, Document<'static>, Outcome)),
     tags(
         (name = "scores", description = "What orchestrators delivered, by hour."),
+        (name = "measures", description = "What work came to and what is on offer, by time, place and kind; no score rests on it."),
         (name = "jobs", description = "Single jobs, and what each party said of them."),
         (name = "windows", description = "Hours, their scorecards and the files to recompute them from."),
         (name = "evidence", description = "Who speaks, what is missing, and what was refused."),
@@ -56,7 +56,14 @@ struct Description;
 fn reads() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(scores::scores))
+        .routes(routes!(sla_score::sla_score))
+        .routes(routes!(sla_score::sla_compliance))
         .routes(routes!(explain::explain))
+        .routes(routes!(gpu_metrics::gpu_metrics))
+        .routes(routes!(network_demand::network_demand))
+        .routes(routes!(network_capabilities::network_capabilities))
+        .routes(routes!(query::query))
+        .routes(routes!(query::metrics))
         .routes(routes!(orchestrators::orchestrators))
         .routes(routes!(orchestrator::orchestrator))
         .routes(routes!(jobs::jobs))
@@ -65,6 +72,9 @@ fn reads() -> OpenApiRouter<State> {
         .routes(routes!(window::window))
         .routes(routes!(export::manifest))
         .routes(routes!(export::file))
+        .routes(routes!(clusters::clusters))
+        .routes(routes!(disagreements::disagreements))
+        .routes(routes!(datasets::datasets))
         .routes(routes!(publishers::publishers))
         .routes(routes!(refusals::refusals))
         .routes(routes!(documents::asyncapi_json))

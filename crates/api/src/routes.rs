@@ -14,6 +14,16 @@ pub mod export;
 pub mod window;
 pub mod windows;
 
+pub mod sla_score;
+
+pub mod gpu_metrics;
+pub mod network_capabilities;
+pub mod network_demand;
+pub mod query;
+
+pub mod clusters;
+pub mod datasets;
+pub mod disagreements;
 pub mod publishers;
 pub mod refusals;
 

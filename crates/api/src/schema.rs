@@ -100,6 +100,16 @@ words! {
     Grade = sla::scorecard::Grade;
     /// What became of a score from one window to the next.
     Change = sla::change::What;
+    /// Whether words were signed by who saw it or collected from an unsigned feed.
+    Word = crate::scope::Spoken;
+    /// How much time each row spans.
+    Step = crate::scope::Step;
+    /// What rows are told apart by.
+    Dimension = sla::rollup::Dimension;
+    /// How an address is tied to others: by who pays, or by the host it answers at.
+    Tie = sla::tally::link::Tie;
+    /// What a dataset is for.
+    DatasetKind = crate::routes::datasets::Kind;
     /// How a job stands.
     JobState = sla::hour::fact::State;
     /// What a tenure owes.

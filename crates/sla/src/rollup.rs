@@ -3,10 +3,12 @@
 //!
 //! A rollup is a sum, like a tally, and finer where people look: it keeps the gateway that told, the card the work ran
 //! on and exact sums, where a tally keeps what a score needs. Reading order: [`column`] is what is added up, this file
-//! what it is kept by, [`chunk`] the form it is stored in, [`series`] the questions it answers.
+//! what it is kept by, [`chunk`] the form it is stored in, [`series`] the questions it answers, [`metric`] what the answers
+//! mean.
 
 pub mod chunk;
 pub mod column;
+pub mod metric;
 pub mod series;
 
 use std::borrow::Cow;

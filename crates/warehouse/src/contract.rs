@@ -41,6 +41,7 @@ pub use publishers::{publishers_are_replaced, refusals_are_counted_once, refusal
 pub use standing::{
     counts_come_back_by_revision, hours_wait_for_their_windows, longer_windows_are_made_once,
     longer_windows_have_results, registers_are_kept_until_an_hour_changes_them,
+    scorecards_are_found_as_they_are,
 };
 pub use sums::{
     counts_add_up_however_they_are_asked_for, minutes_are_kept_for_a_while,
@@ -85,6 +86,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     other_lists_cursors_are_refused,
     orchestrators_follow_their_jobs,
     networks_never_mix,
+    scorecards_are_found_as_they_are,
     counts_add_up_however_they_are_asked_for,
     minutes_are_kept_for_a_while,
     offers_are_those_told_last,

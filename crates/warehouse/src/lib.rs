@@ -38,7 +38,7 @@ use record::{
 };
 use view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, WindowRow, WindowView,
 };
 
 /// How long counts are kept by the minute (requirement: 48 hours).
@@ -145,6 +145,11 @@ pub trait Reader: Send + Sync {
         hours: RangeInclusive<Hour>,
         limit: usize,
     ) -> Result<Vec<SpanRow>, Error>;
+    /// The newest window of a length: of an hour the newest that has settled.
+    fn newest_window(&self, network: Network, span: Span) -> Result<Option<Window>, Error>;
+
+    /// The scorecard of a window: of an hour at its latest revision, or provisional.
+    fn scorecard(&self, network: Network, window: Window) -> Result<Option<ScorecardView>, Error>;
 
     /// The results of a window by operator, signer and kind of work: of an hour at its latest revision, or provisional.
     fn scores(

@@ -1,5 +1,7 @@
 //! What is read: filters, and the rows that answer them. Nothing here knows a home.
 
+use std::sync::Arc;
+
 use events::event::Workload;
 use events::identity::{Address, Digest, Model, Pipeline, PublisherKey, ServiceUrl};
 use events::refusal::Defect;
@@ -37,6 +39,17 @@ pub struct SpanRow {
     pub made_ms: UnixMillis,
     /// The window.
     pub window: Window,
+}
+
+/// The scorecard of a window as it is known now.
+#[derive(Debug, Clone)]
+pub struct ScorecardView {
+    /// The digest; none while the window is provisional.
+    pub digest: Option<Digest>,
+    /// The revision, always 0 of a window longer than an hour; none while it is provisional.
+    pub revision: Option<u32>,
+    /// The scorecard.
+    pub scorecard: Arc<Scorecard>,
 }
 
 /// A window of several hours.
@@ -108,6 +121,8 @@ pub struct ProvisionalView {
 pub struct ScoreFilter {
     /// With this grade.
     pub grade: Option<Grade>,
+    /// With this grade or a better one; A is the best.
+    pub grade_min: Option<Grade>,
     /// For this model.
     pub model: Option<Model>,
     /// Of this operator.

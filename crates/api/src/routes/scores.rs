@@ -38,6 +38,9 @@ pub struct ScoresQuery {
     /// Only results with this evidence grade.
     #[param(inline, value_type = schema::Grade, required = false)]
     grade: Option<Grade>,
+    /// Only results with this evidence grade or a better one: A is the best.
+    #[param(inline, value_type = schema::Grade, required = false)]
+    grade_min: Option<Grade>,
     /// Items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
@@ -229,16 +232,22 @@ impl From<ScoreRow> for Score {
     }
 }
 
+impl From<Counts> for OutcomeCounts {
+    fn from(counts: Counts) -> Self {
+        let Counts { bad, declined, disputed, excused, good, missing, .. } = counts;
+        Self { good, bad, missing, declined, disputed, excused }
+    }
+}
+
 impl From<Indicator> for ScoreIndicator {
     fn from(indicator: Indicator) -> Self {
         let Indicator { counts, obligation, share, .. } = indicator;
         let mut reasons = Reasons::default();
         let neither = || "neither a good nor a bad one is known".to_owned();
-        let Counts { bad, declined, disputed, excused, good, missing, .. } = counts;
         Self {
             obligation,
             share_ppm: reasons.explain("share_ppm", share, neither),
-            counts: OutcomeCounts { good, bad, missing, declined, disputed, excused },
+            counts: OutcomeCounts::from(counts),
             reasons,
         }
     }
@@ -262,6 +271,7 @@ pub async fn scores(
     let asked = query.window;
     let filter = ScoreFilter {
         grade: query.grade,
+        grade_min: query.grade_min,
         model: query.model,
         operator: query.operator,
         overall: query.overall,

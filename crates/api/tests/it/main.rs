@@ -12,6 +12,7 @@ mod exports;
 mod feed;
 mod fuzz;
 mod jobs;
+mod measures;
 mod openapi;
 mod operation;
 mod pacing;

@@ -22,7 +22,7 @@ use warehouse::record::{
 use warehouse::sqlite::Sqlite;
 use warehouse::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, WindowRow, WindowView,
 };
 use warehouse::{Error, Reader, Warehouse};
 
@@ -86,6 +86,8 @@ impl Reader for Killed {
         fn unrolled_hours(&self, network: Network) -> Vec<UnrolledHour>;
         fn window_record(&self, network: Network, window: Window) -> Option<WindowView>;
         fn spans(&self, network: Network, length: Span, hours: RangeInclusive<Hour>, limit: usize) -> Vec<SpanRow>;
+        fn newest_window(&self, network: Network, span: Span) -> Option<Window>;
+        fn scorecard(&self, network: Network, window: Window) -> Option<ScorecardView>;
         fn scores(&self, network: Network, window: Window, filter: &ScoreFilter, page: &Page) -> Paged<ScoreRow>;
         fn jobs(&self, network: Network, filter: &JobFilter, page: &Page) -> Paged<JobRow>;
         fn hour_jobs(&self, network: Network, hour: Hour, after: Option<JobId>) -> Vec<JobFact>;

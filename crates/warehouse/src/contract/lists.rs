@@ -153,6 +153,7 @@ fn score_filters(home: &dyn Warehouse) {
     let filters = [
         none.clone(),
         ScoreFilter { grade: Some(Grade::B), ..none.clone() },
+        ScoreFilter { grade_min: Some(Grade::B), ..none.clone() },
         ScoreFilter { operator: Some(operator(3)), ..none.clone() },
         ScoreFilter { workload: Some(class(2).workload), ..none.clone() },
         ScoreFilter { pipeline: class(1).pipeline, ..none.clone() },
@@ -165,6 +166,7 @@ fn score_filters(home: &dyn Warehouse) {
         let passes = |scored: &&sla::scorecard::Scored| {
             let class = scored.class.as_ref();
             filter.grade.is_none_or(|grade| grade == scored.grade)
+                && filter.grade_min.is_none_or(|grade| scored.grade <= grade)
                 && filter.operator.is_none_or(|operator| Some(operator) == scored.operator)
                 && filter.overall.is_none_or(|overall| overall == class.is_none())
                 && filter

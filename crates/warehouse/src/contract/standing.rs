@@ -122,6 +122,43 @@ pub fn longer_windows_are_made_once(home: &dyn Warehouse) {
     }
 }
 
+/// The newest window of each length is found, and the scorecard of each window as it is known now.
+pub fn scorecards_are_found_as_they_are(home: &dyn Warehouse) {
+    assert_eq!(home.newest_window(NETWORK, Span::Hour).unwrap(), None);
+    let hour = Window::hour(HOUR);
+    assert!(home.scorecard(NETWORK, hour).unwrap().is_none());
+    let open = record(NETWORK, HOUR, 0, 4);
+    let sums = sample::sums(&open, &open.scorecard);
+    home.record_provisional(NETWORK, HOUR, &[], Some(sums), HOUR.start()).unwrap();
+    let read = |window| home.scorecard(NETWORK, window).unwrap().unwrap();
+    for _ in 0..2 {
+        let view = read(hour);
+        assert_eq!((view.digest, view.revision), (None, None));
+        assert_eq!(*view.scorecard, open.scorecard);
+    }
+    assert_eq!(home.newest_window(NETWORK, Span::Hour).unwrap(), None, "it has not settled");
+    for (revision, jobs) in [(0, 5), (1, 6)] {
+        let settled = record(NETWORK, HOUR, revision, jobs);
+        home.record_hour(&settled).unwrap();
+        let view = read(hour);
+        assert_eq!(view.digest, Some(settled.scorecard.digest()));
+        assert_eq!((view.revision, &*view.scorecard), (Some(revision), &settled.scorecard));
+    }
+    for last in [HOUR, HOUR.next()] {
+        for span in [Span::Day, Span::Week] {
+            let made = window_record(NETWORK, last, span, last.0 % 7);
+            home.record_window(&made).unwrap();
+            let window = Window { last, span };
+            assert_eq!(home.newest_window(NETWORK, span).unwrap(), Some(window));
+            let view = read(window);
+            assert_eq!((view.revision, &*view.scorecard), (Some(0), &made.scorecard));
+        }
+    }
+    assert_eq!(home.newest_window(NETWORK, Span::Hour).unwrap(), Some(hour));
+    assert_eq!(home.newest_window(NETWORK, Span::FourWeeks).unwrap(), None);
+    assert_eq!(home.newest_window(Network::Livepeer, Span::Day).unwrap(), None);
+}
+
 /// The results of a longer window are found by the filters of an hour's, in the same order and by pages.
 pub fn longer_windows_have_results(home: &dyn Warehouse) {
     let made = window_record(NETWORK, HOUR, Span::Week, 7);
@@ -137,6 +174,7 @@ pub fn longer_windows_have_results(home: &dyn Warehouse) {
         ScoreFilter { model: sample::class(0).model, ..ScoreFilter::default() },
         ScoreFilter { pipeline: sample::class(1).pipeline, ..ScoreFilter::default() },
         ScoreFilter { grade: Some(sla::scorecard::Grade::B), ..ScoreFilter::default() },
+        ScoreFilter { grade_min: Some(sla::scorecard::Grade::B), ..ScoreFilter::default() },
     ];
     for filter in &filters {
         let all = |window| home.scores(NETWORK, window, filter, &Page::first(100)).unwrap().rows;

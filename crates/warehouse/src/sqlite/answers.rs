@@ -24,7 +24,7 @@ use crate::sqlite::{
 };
 use crate::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, WindowRow, WindowView,
 };
 use crate::{Error, Reader};
 
@@ -163,6 +163,13 @@ impl<S: Source> Reader for S {
         limit: usize,
     ) -> Result<Vec<SpanRow>, Error> {
         self.read(spans::READ, |connection| spans::list(connection, network, length, &hours, limit))
+    fn newest_window(&self, network: Network, span: Span) -> Result<Option<Window>, Error> {
+        self.read(spans::READ, |connection| spans::newest(connection, network, span))
+    }
+
+    fn scorecard(&self, network: Network, window: Window) -> Result<Option<ScorecardView>, Error> {
+        let cache = self.cache();
+        self.read(spans::READ, |connection| spans::scorecard(connection, cache, network, window))
     }
 
     fn scores(
@@ -172,9 +179,10 @@ impl<S: Source> Reader for S {
         filter: &ScoreFilter,
         page: &Page,
     ) -> Result<Paged<ScoreRow>, Error> {
+        let cache = self.cache();
         self.read("read scores", |connection| match window.span {
             Span::Hour => scores::select(connection, network, window.last, filter, page),
-            _ => spans::scores(connection, network, window, filter, page),
+            _ => spans::scores(connection, cache, network, window, filter, page),
         })
     }
 

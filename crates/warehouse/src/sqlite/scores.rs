@@ -79,6 +79,7 @@ pub fn select(
                 AND (?5 IS NULL OR s.grade = ?5) AND (?6 IS NULL OR s.party = ?6)
                 AND (?7 IS NULL OR s.workload = ?7) AND (?8 IS NULL OR s.pipeline = ?8)
                 AND (?9 IS NULL OR s.model = ?9) AND (?10 IS NULL OR (s.class = '') = ?10)
+                AND (?12 IS NULL OR s.grade <= ?12)
              ORDER BY s.party, s.class LIMIT ?11",
         )
         .map_err(sql(READ))?;
@@ -94,6 +95,8 @@ pub fn select(
         filter.model.as_ref().map(|name| name.as_str()),
         filter.overall,
         rows(limit + 1),
+        // The words of the grades stand in the order of the grades.
+        filter.grade_min.map(|grade| grade.as_str()),
     ];
     let rows = statement
         .query_map(values, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))

@@ -1,6 +1,7 @@
 //! Windows of several hours: made once, kept whole, and never changed. Their results are read from their scorecards.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use events::event::Network;
 use events::identity::Digest;
@@ -11,11 +12,12 @@ use sla::window::{Hour, Span, Window};
 use crate::Error;
 use crate::page::{Cursor, Page, Paged};
 use crate::record::{UnrolledHour, WindowRecord};
+use crate::sqlite::cache::{Cache, Kept, Key};
 use crate::sqlite::column::{
     Read, Unsigned, bound, class_text, int, named, network as number, party, rows as row_count, sql,
 };
 use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
-use crate::view::{ScoreFilter, ScoreRow, SpanRow, WindowRow, WindowView};
+use crate::view::{ScoreFilter, ScoreRow, ScorecardView, SpanRow, WindowRow, WindowView};
 
 pub const RECORD: &str = "record a window";
 pub const RECORD_ROLLED: &str = "mark an hour's windows as made";
@@ -88,6 +90,95 @@ pub fn view(
     Ok(Some(WindowView { context, digest, made_ms, scorecard_bytes }))
 }
 
+/// The newest window of a length; of an hour the newest that has settled.
+pub fn newest(
+    connection: &Connection,
+    network: Network,
+    span: Span,
+) -> Result<Option<Window>, Error> {
+    let query = match span {
+        Span::Hour => {
+            "SELECT hour FROM known_hour WHERE network = ?1 AND latest IS NOT NULL AND ?2 = 1
+             ORDER BY hour DESC LIMIT 1"
+        }
+        _ => "SELECT hour FROM span WHERE network = ?1 AND hours = ?2 ORDER BY hour DESC LIMIT 1",
+    };
+    let newest: Option<Read<Hour>> = connection
+        .prepare_cached(query)
+        .and_then(|mut statement| {
+            let asked = (number(network), bound(span.hours()));
+            statement.query_row(asked, |row| row.get(0)).optional()
+        })
+        .map_err(sql(READ))?;
+    Ok(newest.map(|Read(last)| Window { last, span }))
+}
+
+/// The scorecard of a window, from what is kept unpacked where it is.
+pub fn scorecard(
+    connection: &Connection,
+    cache: &Cache,
+    network: Network,
+    window: Window,
+) -> Result<Option<ScorecardView>, Error> {
+    let (number, last, hours) = (number(network), bound(window.last.0), bound(window.span.hours()));
+    // Which bytes they are: a digest, or the moment they were written while they are provisional.
+    let found: Option<(Option<Read<Digest>>, Option<u32>, i64)> = connection
+        .prepare_cached(match window.span {
+            Span::Hour => {
+                "SELECT r.digest, k.latest, k.updated_ms FROM known_hour k LEFT JOIN revision r
+                    ON r.network = k.network AND r.hour = k.hour AND r.revision = k.latest
+                 WHERE k.network = ?1 AND k.hour = ?2 AND ?3 = 1
+                    AND (k.latest IS NOT NULL OR k.provisional IS NOT NULL)"
+            }
+            _ => "SELECT digest, 0, 0 FROM span WHERE network = ?1 AND hour = ?2 AND hours = ?3",
+        })
+        .and_then(|mut statement| {
+            let of = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            statement.query_row((number, last, hours), of).optional()
+        })
+        .map_err(sql(READ))?;
+    let Some((digest, revision, updated_ms)) = found else { return Ok(None) };
+    let digest = digest.map(|Read(digest)| digest);
+    let known = |scorecard| Ok(Some(ScorecardView { digest, revision, scorecard }));
+    let stamp = digest.map_or(updated_ms, |Digest(bytes)| {
+        i64::from_be_bytes(bytes.first_chunk().copied().unwrap_or_default())
+    });
+    let key = Key::Window(network, window);
+    if let Some(Kept::Scorecard(scorecard)) = cache.get(key, stamp) {
+        return known(scorecard);
+    }
+    let packed: Vec<u8> = connection
+        .prepare_cached(match (window.span, revision) {
+            (Span::Hour, Some(_)) => {
+                "SELECT scorecard FROM revision WHERE network = ?1 AND hour = ?2 AND revision = ?3"
+            }
+            (Span::Hour, None) => {
+                "SELECT provisional FROM known_hour WHERE network = ?1 AND hour = ?2 AND ?3 = 0"
+            }
+            _ => "SELECT scorecard FROM span WHERE network = ?1 AND hour = ?2 AND hours = ?3",
+        })
+        .and_then(|mut statement| {
+            let which = match window.span {
+                Span::Hour => i64::from(revision.unwrap_or_default()),
+                _ => hours,
+            };
+            statement.query_row((number, last, which), |row| row.get(0))
+        })
+        .map_err(sql(READ))?;
+    let bytes = unpack_bytes(READ, &packed)?;
+    if digest.is_some_and(|digest| Digest::of(&[&bytes]) != digest) {
+        let what = format!("the scorecard of {network} {window} is not what was recorded");
+        return Err(Error::Corrupt { action: READ, what });
+    }
+    let scorecard: Arc<Scorecard> = Arc::new(
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Corrupt { action: READ, what: error.to_string() })?,
+    );
+    // Text unpacks to about twice its length.
+    cache.put(key, stamp, Kept::Scorecard(Arc::clone(&scorecard)), bytes.len() * 2);
+    known(scorecard)
+}
+
 /// Tells of each hour listed which windows end with it.
 pub fn attach(
     connection: &Connection,
@@ -155,6 +246,7 @@ pub fn list(
 /// The results of a window that pass the filter.
 pub fn scores(
     connection: &Connection,
+    cache: &Cache,
     network: Network,
     window: Window,
     filter: &ScoreFilter,
@@ -165,19 +257,20 @@ pub fn scores(
         Some(Cursor::Score(after, class)) => Some((party(*after), class_text(class.as_ref()))),
         Some(_) => return Err(Error::ForeignCursor { list: "scores" }),
     };
-    let Some(view) = view(connection, network, window)? else {
+    let Some(view) = scorecard(connection, cache, network, window)? else {
         return Ok(Paged { next: None, rows: Vec::new() });
     };
-    let scorecard: Scorecard = serde_json::from_slice(&view.scorecard_bytes)
-        .map_err(|error| Error::Corrupt { action: READ, what: error.to_string() })?;
     let place = |scored: &Scored| {
         (party(named(scored.operator, scored.signer)), class_text(scored.class.as_ref()))
     };
-    let wanted = scorecard.results.into_iter().filter(|scored| passes(filter, scored));
-    let placed: BTreeMap<_, Scored> = wanted.map(|scored| (place(&scored), scored)).collect();
+    let wanted = view.scorecard.results.iter().filter(|scored| passes(filter, scored));
+    let placed: BTreeMap<_, &Scored> = wanted.map(|scored| (place(scored), scored)).collect();
     let behind = placed.into_iter().filter(|(place, _)| after.as_ref().is_none_or(|it| place > it));
     let limit = page.rows();
-    let row = |(_, scored)| ScoreRow { revision: Some(0), scored, window };
+    let row = |(_, scored): (_, &Scored)| {
+        let scored = scored.clone();
+        ScoreRow { revision: Some(0), scored, window }
+    };
     let rows = behind.map(row).take(limit + 1).collect();
     Ok(Paged::cut(rows, limit, |last: &ScoreRow| {
         let scored = &last.scored;
@@ -191,6 +284,7 @@ fn passes(filter: &ScoreFilter, scored: &Scored) -> bool {
     let pipeline = class.and_then(|class| class.pipeline.as_ref());
     let model = class.and_then(|class| class.model.as_ref());
     filter.grade.is_none_or(|grade| grade == scored.grade)
+        && filter.grade_min.is_none_or(|grade| scored.grade <= grade)
         && is(filter.operator.is_some(), filter.operator == scored.operator)
         && is(filter.workload.is_some(), filter.workload == class.map(|class| class.workload))
         && is(filter.pipeline.is_some(), filter.pipeline.as_ref() == pipeline)

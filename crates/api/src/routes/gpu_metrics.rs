@@ -1,0 +1,317 @@
+//! `/v1/gpu/metrics`: how work ran, by orchestrator and graphics card.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use events::event::Network;
+use events::identity::{Address, Label, Pipeline};
+use events::unit::UnixMillis;
+use serde::{Deserialize, Serialize};
+use sla::rollup::Dimension;
+use sla::rollup::column::Plain;
+use sla::rollup::metric::{Made, Metric};
+use sla::rollup::series::SeriesRow;
+use sla::supply::Supply;
+use sla::tally::cell::Measure;
+use sla::tally::outcome::Obligation;
+use sla::window::Hour;
+use utoipa::IntoParams;
+
+use crate::answer::{A_SECOND_MS, Answer, Reasons};
+use crate::problem::{Code, Problem, Problems};
+use crate::query::{Limit, Queries};
+use crate::schema;
+use crate::scope::{Scope, Step, Time, moment};
+use crate::series::{Asked, SeriesPage, page};
+use crate::state::State;
+
+/// Which work. `o_wallet`, `gpu_id` and `workflow` are other names for `operator`, `gpu` and `pipeline`.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct GpuQuery {
+    /// `next` of the page before, as it is.
+    #[param(value_type = String, required = false)]
+    cursor: Option<String>,
+    /// From this moment on, in Unix milliseconds, back to the beginning of its step.
+    #[param(value_type = u64, required = false)]
+    from_ms: Option<UnixMillis>,
+    /// Another name for `gpu`.
+    #[param(value_type = String, required = false)]
+    gpu_id: Option<Label>,
+    /// Rows on the page, 1 to 500; 50 if not given.
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
+    limit: Option<Limit>,
+    /// Another name for `operator`.
+    #[param(inline, value_type = schema::Address, required = false)]
+    o_wallet: Option<Address>,
+    /// Up to this moment, in Unix milliseconds, on to the end of its step; now if not given.
+    #[param(value_type = u64, required = false)]
+    to_ms: Option<UnixMillis>,
+    /// How much time each row spans: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
+    #[param(inline, value_type = schema::Step, required = false)]
+    window: Option<Step>,
+    /// Another name for `pipeline`.
+    #[param(value_type = String, required = false)]
+    workflow: Option<Pipeline>,
+}
+
+/// How work ran, by time, orchestrator, card, region and kind of work.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct GpuPage {
+    /// The rows.
+    items: Vec<GpuMetrics>,
+    /// The most rows this page could have.
+    #[schema(minimum = 1, maximum = 500)]
+    limit: u16,
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+    /// How much time each row spans.
+    #[schema(value_type = schema::Step)]
+    window: Step,
+}
+
+/// How one kind of work ran on one kind of card of one orchestrator in one region. Readings of cards and lines stand in
+/// rows of their own, which name no pipeline.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct GpuMetrics {
+    /// Its time begins here.
+    #[schema(value_type = u64)]
+    from_ms: UnixMillis,
+    /// The operator.
+    #[schema(value_type = Option<schema::Address>)]
+    operator: Option<Arc<str>>,
+    /// The signer, only where the operator is not known.
+    #[schema(value_type = Option<schema::Address>)]
+    signer: Option<Arc<str>>,
+    /// The kind of card.
+    #[schema(value_type = Option<String>)]
+    hardware: Option<Arc<str>>,
+    /// The one card it can have run on; ids churn.
+    #[schema(value_type = Option<String>)]
+    gpu: Option<Arc<str>>,
+    /// Where it was told.
+    #[schema(value_type = Option<String>)]
+    region: Option<Arc<str>>,
+    /// The pipeline.
+    #[schema(value_type = Option<String>)]
+    pipeline: Option<Arc<str>>,
+    /// The model.
+    #[schema(value_type = Option<String>)]
+    model: Option<Arc<str>>,
+    /// Tenures that began.
+    tenures: Option<u64>,
+    /// Frames a second that went out, the mean over statuses, in thousandths.
+    fps_out_milli_mean: Option<u64>,
+    /// Their twentieth part from below: what nineteen in twenty statuses were above.
+    fps_out_milli_p5: Option<u64>,
+    /// Their middle.
+    fps_out_milli_p50: Option<u64>,
+    /// Frames a second that came in, the mean over statuses, in thousandths.
+    fps_in_milli_mean: Option<u64>,
+    /// The middle time from the assignment to the first output (prompt to first frame).
+    first_output_ms_p50: Option<u64>,
+    /// What nineteen in twenty stay below.
+    first_output_ms_p95: Option<u64>,
+    /// The middle time from the assignment to output that lasts, or the whole answer.
+    end_to_end_ms_p50: Option<u64>,
+    /// What nineteen in twenty stay below.
+    end_to_end_ms_p95: Option<u64>,
+    /// The middle jitter of an hour: how far its frames strayed from their mean, in parts per million of it.
+    jitter_ppm_p50: Option<u64>,
+    /// Tokens a second in thousandths, the mean over answers.
+    tokens_per_second_milli_mean: Option<u64>,
+    /// The share of tenures whose output did not last, in parts per million.
+    failure_ppm: Option<u64>,
+    /// The share of sessions that were taken away, in parts per million.
+    swap_ppm: Option<u64>,
+    /// Kilobits a second towards the node, the mean of its own samples.
+    down_kbps_mean: Option<u64>,
+    /// Kilobits a second away from the node, the mean of its own samples.
+    up_kbps_mean: Option<u64>,
+    /// CUDA utilisation efficiency: what was reached of what the card can do.
+    cue_ppm: Option<u64>,
+    /// The share of time the card computed by its own samples, in parts per million: a proxy of low confidence.
+    utilisation_ppm_mean: Option<u64>,
+    /// The memory of the card, as it was last offered.
+    vram_bytes: Option<u64>,
+    /// The version of CUDA.
+    cuda_version: Option<String>,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+const BY: &[Dimension] = &[
+    Dimension::Operator,
+    Dimension::Signer,
+    Dimension::Hardware,
+    Dimension::Gpu,
+    Dimension::Region,
+    Dimension::Pipeline,
+    Dimension::Model,
+];
+
+const fn quantile(measure: Measure, ppm: u32) -> Metric {
+    Metric::Made(measure, Made::Quantile(ppm))
+}
+
+/// The members that are metrics.
+const METRICS: &[(&str, Metric)] = &[
+    ("tenures", Metric::Sum(Plain::Tenures)),
+    ("fps_out_milli_mean", Metric::Made(Measure::FpsOutMilli, Made::Mean)),
+    ("fps_out_milli_p5", quantile(Measure::FpsOutMilli, 50_000)),
+    ("fps_out_milli_p50", quantile(Measure::FpsOutMilli, 500_000)),
+    ("fps_in_milli_mean", Metric::Made(Measure::FpsInMilli, Made::Mean)),
+    ("first_output_ms_p50", quantile(Measure::FirstOutputMs, 500_000)),
+    ("first_output_ms_p95", quantile(Measure::FirstOutputMs, 950_000)),
+    ("end_to_end_ms_p50", quantile(Measure::EndToEndMs, 500_000)),
+    ("end_to_end_ms_p95", quantile(Measure::EndToEndMs, 950_000)),
+    ("jitter_ppm_p50", quantile(Measure::JitterPpm, 500_000)),
+    ("tokens_per_second_milli_mean", Metric::Made(Measure::TokensPerSecondMilli, Made::Mean)),
+    ("failure_ppm", Metric::Share(Obligation::Output)),
+    ("swap_ppm", Metric::Share(Obligation::Stay)),
+    ("down_kbps_mean", Metric::Reading(Plain::DownKbps)),
+    ("up_kbps_mean", Metric::Reading(Plain::UpKbps)),
+    ("utilisation_ppm_mean", Metric::Reading(Plain::UtilisationPpm)),
+];
+
+/// Cards
+///
+/// How work ran by orchestrator, card, region and kind of work: frames, latency, jitter, failures and swaps, with what
+/// nodes say of their own machines. For people to look at; `/v1/scores` are the scores.
+#[utoipa::path(
+    get, path = "/v1/gpu/metrics", tag = "measures", params(GpuQuery, Scope),
+    extensions(("x-naap-cost" = json!(2))),
+    responses((status = 200, description = "A page.", body = GpuPage), Problems),
+)]
+pub async fn gpu_metrics(
+    Given(state): Given<State>,
+    Queries(query, mut scope): Queries<GpuQuery, Scope>,
+) -> Result<Answer<GpuPage>, Problem> {
+    let GpuQuery { cursor, from_ms, gpu_id, limit, o_wallet, to_ms, window, workflow } = query;
+    scope.gpu = one_of(("gpu", scope.gpu), ("gpu_id", gpu_id))?;
+    scope.operator = one_of(("operator", scope.operator), ("o_wallet", o_wallet))?;
+    scope.pipeline = one_of(("pipeline", scope.pipeline), ("workflow", workflow))?;
+    let metrics: Vec<Metric> = METRICS.iter().map(|(_, metric)| *metric).collect();
+    let asked = Asked {
+        by: BY,
+        cursor: cursor.as_deref(),
+        limit,
+        list: "gpu_metrics",
+        metrics: &metrics,
+        scope: &scope,
+        step: window.unwrap_or(Step::Hour),
+        time: Time { from_ms, to_ms },
+    };
+    let SeriesPage { limit, network, next, rows, steps } = page(&state, asked).await?;
+    let last = Hour::of(moment(steps.to.saturating_sub(1)));
+    let supply = state.read(move |sources| {
+        let hours = Hour(last.0.saturating_sub(24))..=last;
+        sources.warehouse.supply(network, hours).map_err(Problem::warehouse)
+    });
+    let memories = memories(&supply.await?);
+    let items = rows.iter().map(|row| gpu(row, &memories)).collect();
+    let page = GpuPage { items, limit, network, next, window: steps.step };
+    Ok(Answer::for_ms(A_SECOND_MS, page))
+}
+
+/// A parameter that has two names, given by at most one of them.
+pub fn one_of<T>(
+    (name, value): (&str, Option<T>),
+    (other, also): (&str, Option<T>),
+) -> Result<Option<T>, Problem> {
+    if value.is_some() && also.is_some() {
+        let detail = format!("{other} is another name for {name}");
+        let instead = format!("Send {name} or {other}, not both.");
+        return Err(Problem::new(Code::ParameterRepeated, detail, instead).about(other));
+    }
+    Ok(value.or(also))
+}
+
+/// The memory of the cards on offer: by operator and id, and by operator and kind where all of a kind have the same.
+fn memories(supply: &[Supply]) -> BTreeMap<(String, String), Option<u64>> {
+    let mut known: BTreeMap<(String, String), Option<u64>> = BTreeMap::new();
+    for supply in supply {
+        for gpu in &supply.gpus {
+            let names = [gpu.id.as_ref(), gpu.name.as_ref()].into_iter().flatten();
+            for name in names {
+                let key = (supply.operator.to_string(), name.to_string());
+                let memory = known.entry(key).or_insert(gpu.memory_total_bytes);
+                *memory = memory.filter(|bytes| Some(*bytes) == gpu.memory_total_bytes);
+            }
+        }
+    }
+    known
+}
+
+fn gpu(row: &SeriesRow, memories: &BTreeMap<(String, String), Option<u64>>) -> GpuMetrics {
+    let name = |dimension: Dimension| {
+        let at = BY.iter().position(|one| *one == dimension)?;
+        row.names.get(at).cloned().flatten()
+    };
+    let mut reasons = Reasons::default();
+    let mut told = |member: &'static str| {
+        let metric = METRICS.iter().find(|(known, _)| *known == member).map(|(_, metric)| *metric);
+        let value = metric.and_then(|metric| metric.of(&row.sums));
+        reasons.explain(member, value, || "nobody told of it".to_owned())
+    };
+    // What is not met is told here, as the network's catalogue of metrics names it.
+    let lacking = |met: Option<u64>| met.map(|met| 1_000_000u64.saturating_sub(met));
+    let numbers = GpuMetrics {
+        from_ms: moment(row.minute.unwrap_or_default()),
+        operator: None,
+        signer: None,
+        hardware: None,
+        gpu: None,
+        region: None,
+        pipeline: None,
+        model: None,
+        tenures: told("tenures"),
+        fps_out_milli_mean: told("fps_out_milli_mean"),
+        fps_out_milli_p5: told("fps_out_milli_p5"),
+        fps_out_milli_p50: told("fps_out_milli_p50"),
+        fps_in_milli_mean: told("fps_in_milli_mean"),
+        first_output_ms_p50: told("first_output_ms_p50"),
+        first_output_ms_p95: told("first_output_ms_p95"),
+        end_to_end_ms_p50: told("end_to_end_ms_p50"),
+        end_to_end_ms_p95: told("end_to_end_ms_p95"),
+        jitter_ppm_p50: told("jitter_ppm_p50"),
+        tokens_per_second_milli_mean: told("tokens_per_second_milli_mean"),
+        failure_ppm: lacking(told("failure_ppm")),
+        swap_ppm: lacking(told("swap_ppm")),
+        down_kbps_mean: told("down_kbps_mean"),
+        up_kbps_mean: told("up_kbps_mean"),
+        cue_ppm: None,
+        utilisation_ppm_mean: told("utilisation_ppm_mean"),
+        vram_bytes: None,
+        cuda_version: None,
+        reasons: Reasons::default(),
+    };
+    let operator = name(Dimension::Operator);
+    let card = name(Dimension::Gpu).or_else(|| name(Dimension::Hardware));
+    let memory = operator.as_deref().zip(card.as_deref()).and_then(|(operator, card)| {
+        memories.get(&(operator.to_owned(), card.to_owned())).copied().flatten()
+    });
+    let untold = || "no event of this network tells it".to_owned();
+    let mut named = |member: &'static str, value: Option<Arc<str>>| {
+        reasons.explain(member, value, || "nobody named one".to_owned())
+    };
+    GpuMetrics {
+        operator: named("operator", operator),
+        signer: named("signer", name(Dimension::Signer)),
+        hardware: named("hardware", name(Dimension::Hardware)),
+        gpu: named("gpu", name(Dimension::Gpu)),
+        region: named("region", name(Dimension::Region)),
+        pipeline: named("pipeline", name(Dimension::Pipeline)),
+        model: named("model", name(Dimension::Model)),
+        cue_ppm: reasons.explain("cue_ppm", None, untold),
+        vram_bytes: reasons
+            .explain("vram_bytes", memory, || "no offer of the last day says".into()),
+        cuda_version: reasons.explain("cuda_version", None, untold),
+        reasons,
+        ..numbers
+    }
+}

@@ -1,0 +1,375 @@
+//! `/v1/sla/score` and its other name `/v1/sla/compliance`: what an orchestrator's score is, of 100, what it is made of
+//! and what it rests on. It filters and pages; it computes none.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use axum::extract::State as Given;
+use events::event::{Network, Workload};
+use events::identity::{Address, Digest, Model, Pipeline, ServiceUrl};
+use events::unit::Ppm;
+use serde::{Deserialize, Serialize};
+use sla::scorecard::{Component, Grade, PolicyName, Scored};
+use sla::tally::outcome::Obligation;
+use sla::window::{Span, Window};
+use utoipa::IntoParams;
+use warehouse::page::Paged;
+use warehouse::view::{ScoreFilter, ScoreRow};
+
+use crate::answer::{Answer, Reasons};
+use crate::cursor::List;
+use crate::problem::{Problem, Problems};
+use crate::query::{Limit, Query};
+use crate::routes::gpu_metrics::one_of;
+use crate::routes::scores::OutcomeCounts;
+use crate::schema;
+use crate::state::State;
+use crate::windowed::{newest, scorecard};
+
+/// Which scores. `orchestrator`, `period` and `workflow` are other names for `operator`, `window` and `pipeline`.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct SlaQuery {
+    /// `next` of the page before, as it is.
+    #[param(value_type = String, required = false)]
+    cursor: Option<String>,
+    /// Only scores with this evidence grade or a better one: A is the best.
+    #[param(inline, value_type = schema::Grade, required = false)]
+    grade_min: Option<Grade>,
+    /// Items on the page, 1 to 500; 50 if not given.
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
+    limit: Option<Limit>,
+    /// Only scores for this model.
+    #[param(value_type = String, required = false)]
+    model: Option<Model>,
+    /// The network; the instance's own if none is named.
+    #[param(inline, value_type = schema::Network, required = false)]
+    network: Option<Network>,
+    /// Only scores of this operator: 0x and 40 lower-case hex digits.
+    #[param(inline, value_type = schema::Address, required = false)]
+    operator: Option<Address>,
+    /// Another name for `operator`.
+    #[param(inline, value_type = schema::Address, required = false)]
+    orchestrator: Option<Address>,
+    /// `true`: only scores over all of an operator's work; `false`: only those for one kind of it.
+    #[param(value_type = bool, required = false)]
+    overall: Option<bool>,
+    /// Another name for `window`.
+    #[param(value_type = String, required = false)]
+    period: Option<Wanted>,
+    /// Only scores for this pipeline.
+    #[param(value_type = String, required = false)]
+    pipeline: Option<Pipeline>,
+    /// `1h`, `24h`, `7d` or `28d` for the newest window of that length, or a window such as `2026-01-08T21Z/7d`; `24h` if
+    /// none is named.
+    #[param(value_type = String, required = false, example = "24h")]
+    window: Option<Wanted>,
+    /// Another name for `pipeline`.
+    #[param(value_type = String, required = false)]
+    workflow: Option<Pipeline>,
+    /// Only scores for this workload.
+    #[param(inline, value_type = schema::Workload, required = false)]
+    workload: Option<Workload>,
+}
+
+/// Which window: one that is named, or the newest of a length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// This one.
+    Named(Window),
+    /// The newest of this length.
+    Newest(Span),
+}
+
+impl FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let span = match text {
+            "1h" => Span::Hour,
+            "24h" | "1d" => Span::Day,
+            "7d" => Span::Week,
+            "28d" => Span::FourWeeks,
+            _ => {
+                let shown: String = text.chars().take(80).collect();
+                return text
+                    .parse()
+                    .map(Self::Named)
+                    .map_err(|_| format!("{shown:?} is no window and no length of one"));
+            }
+        };
+        Ok(Self::Newest(span))
+    }
+}
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The scores of a window.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct SlaScores {
+    /// The digest of the scorecard they stand in; null where the window may still change.
+    #[schema(value_type = Option<schema::Digest>)]
+    digest: Option<Digest>,
+    /// The scores, by operator and kind of work.
+    items: Vec<SlaScore>,
+    /// The most items this page could have.
+    #[schema(minimum = 1, maximum = 500)]
+    limit: u16,
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+    /// The policy they were made by: the scoring version.
+    policy: ScoringPolicy,
+    /// Why a member is null.
+    reasons: Reasons,
+    /// The window.
+    #[schema(value_type = schema::Window)]
+    window: Window,
+}
+
+/// A scoring policy.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ScoringPolicy {
+    /// The hash of its file.
+    #[schema(value_type = schema::Digest)]
+    hash: Digest,
+    /// Its name.
+    id: String,
+}
+
+/// One score.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct SlaScore {
+    /// The orchestrator; null where no capability offer ties the signer to one.
+    #[schema(value_type = Option<schema::Address>)]
+    orchestrator: Option<Address>,
+    /// The signer it was seen by; null where the orchestrator is known.
+    #[schema(value_type = Option<schema::Address>)]
+    signer: Option<Address>,
+    /// The workload; null where the score is over all work.
+    #[schema(value_type = Option<schema::Workload>)]
+    workload: Option<Workload>,
+    /// The pipeline; null where the score is over all work, or nobody named one.
+    #[schema(value_type = Option<String>)]
+    pipeline: Option<Pipeline>,
+    /// The model; null where the score is over all work, or nobody named one.
+    #[schema(value_type = Option<String>)]
+    model: Option<Model>,
+    /// The score, 0 to 100 with four decimals; null where there is too little evidence.
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 100, example = 96.0125)]
+    score: Option<Hundredths>,
+    /// The score were all of its parts as good as they can be.
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
+    score_upper: Option<Hundredths>,
+    /// How much independent evidence stands behind it.
+    #[schema(value_type = schema::Grade)]
+    grade: Grade,
+    /// The parts of the score; over all work those of each workload.
+    subscores: Vec<Subscore>,
+    /// What came of what was owed, by obligation.
+    #[schema(value_type = BTreeMap<String, OutcomeCounts>)]
+    inputs: BTreeMap<Obligation, OutcomeCounts>,
+    /// Tenures that began in the window.
+    tenures: u64,
+    /// What it can be checked against.
+    evidence: ScoreEvidence,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// One part of a score.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Subscore {
+    /// The workload it is of.
+    #[schema(value_type = Option<schema::Workload>)]
+    workload: Option<Workload>,
+    /// Its name in the policy.
+    name: String,
+    /// Its weight in sixteenths.
+    weight: u32,
+    /// What its sources prove, 0 to 100; null where there is too little.
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
+    score: Option<Hundredths>,
+    /// The share that was met as the deciding source saw it, 0 to 100.
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
+    rate: Option<Hundredths>,
+    /// The independent observations that count as evidence.
+    observations: Option<u64>,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// What a score can be checked against.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ScoreEvidence {
+    /// Everybody whose word counted.
+    #[schema(value_type = Vec<schema::Address>)]
+    sources: Vec<Address>,
+    /// Where it answered.
+    #[schema(value_type = Vec<schema::ServiceUrl>)]
+    urls: Vec<ServiceUrl>,
+    /// Where this instance explains the score; absent where the orchestrator is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<String>,
+    /// Where the files to recompute the window from are listed.
+    export: String,
+}
+
+/// Parts per million, written as a number of 100 with four decimals.
+#[derive(Debug, Clone, Copy)]
+pub struct Hundredths(Ppm);
+
+impl Serialize for Hundredths {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0.0) / 10_000.0)
+    }
+}
+
+fn evidence(network: Network, window: Window, scored: &Scored) -> ScoreEvidence {
+    let (path, window) = (window.to_string().replace('/', "%2F"), window.to_string());
+    let explain = scored.operator.map(|operator| {
+        let window = window.replace('/', "%2F");
+        format!("/v1/explain/{operator}?network={network}&window={window}")
+    });
+    ScoreEvidence {
+        sources: scored.sources.clone(),
+        urls: scored.urls.clone(),
+        explain,
+        export: format!("/v1/exports/{path}?network={network}"),
+    }
+}
+
+fn subscore(workload: Option<Workload>, component: &Component) -> Subscore {
+    let mut reasons = Reasons::default();
+    let few = || "too few obligations were told of by sources that count".to_owned();
+    Subscore {
+        workload: reasons.explain("workload", workload, || "the score names none".to_owned()),
+        name: component.name.clone(),
+        weight: component.weight,
+        score: reasons.explain("score", component.lower.map(Hundredths), few),
+        rate: reasons.explain("rate", component.rate.map(Hundredths), few),
+        observations: reasons.explain("observations", component.evidence, few),
+        reasons,
+    }
+}
+
+fn item(network: Network, row: ScoreRow) -> SlaScore {
+    let ScoreRow { scored, window, .. } = row;
+    let evidence = evidence(network, window, &scored);
+    let class = scored.class;
+    let workload = class.as_ref().map(|class| class.workload);
+    let (pipeline, model) = class.map_or((None, None), |class| (class.pipeline, class.model));
+    let own = scored.components.iter().map(|component| subscore(workload, component));
+    let each = scored.workloads.iter().flat_map(|one| {
+        one.components.iter().map(|component| subscore(Some(one.workload), component))
+    });
+    let inputs = scored.indicators.iter();
+    let inputs = inputs.map(|one| (one.obligation, OutcomeCounts::from(one.counts.clone())));
+    let mut reasons = Reasons::default();
+    let is_scored = scored.score.is_some();
+    let why = scored.reason.clone();
+    let unscored = || why.clone().unwrap_or_else(|| "the scorecard gives none".to_owned());
+    let no_upper = || {
+        if is_scored { "the policy gives no interval".to_owned() } else { unscored() }
+    };
+    let untied = || "no capability offer ties it to an on-chain address".to_owned();
+    let overall = || "over all work, or nobody named one".to_owned();
+    SlaScore {
+        orchestrator: reasons.explain("orchestrator", scored.operator, untied),
+        signer: reasons.explain("signer", scored.signer, || "the orchestrator is known".to_owned()),
+        workload: reasons.explain("workload", workload, overall),
+        pipeline: reasons.explain("pipeline", pipeline, overall),
+        model: reasons.explain("model", model, overall),
+        score: reasons.explain("score", scored.score.map(Hundredths), unscored),
+        score_upper: reasons.explain("score_upper", scored.upper.map(Hundredths), no_upper),
+        grade: scored.grade,
+        subscores: own.chain(each).collect(),
+        inputs: inputs.collect(),
+        tenures: scored.tenures,
+        evidence,
+        reasons,
+    }
+}
+
+/// The score
+///
+/// Of each orchestrator over a window: the score of 100, its parts, what came of what was owed, the evidence grade, and
+/// where to check it. Where `window` names a length it is the newest window of it; shorter spans than an hour have no
+/// score, `/v1/gpu/metrics` shows them.
+#[utoipa::path(
+    get, path = "/v1/sla/score", tag = "scores", params(SlaQuery),
+    responses((status = 200, description = "A page.", body = SlaScores), Problems),
+)]
+pub async fn sla_score(
+    Given(state): Given<State>,
+    Query(query): Query<SlaQuery>,
+) -> Result<Answer<SlaScores>, Problem> {
+    answer(state, query).await
+}
+
+/// The score, by its other name
+///
+/// The same as `/v1/sla/score`, under the name of the network's first proposal.
+#[utoipa::path(
+    get, path = "/v1/sla/compliance", tag = "scores", params(SlaQuery),
+    responses((status = 200, description = "A page.", body = SlaScores), Problems),
+)]
+pub async fn sla_compliance(
+    Given(state): Given<State>,
+    Query(query): Query<SlaQuery>,
+) -> Result<Answer<SlaScores>, Problem> {
+    answer(state, query).await
+}
+
+async fn answer(state: State, query: SlaQuery) -> Result<Answer<SlaScores>, Problem> {
+    let network = state.network(query.network);
+    let operator = one_of(("operator", query.operator), ("orchestrator", query.orchestrator))?;
+    let pipeline = one_of(("pipeline", query.pipeline), ("workflow", query.workflow))?;
+    let wanted = one_of(("window", query.window), ("period", query.period))?;
+    let wanted = wanted.unwrap_or(Wanted::Newest(Span::Day));
+    let filter = ScoreFilter {
+        grade_min: query.grade_min,
+        model: query.model,
+        operator,
+        overall: query.overall,
+        pipeline,
+        workload: query.workload,
+        ..ScoreFilter::default()
+    };
+    let (cursor, limit) = (query.cursor, query.limit.unwrap_or(Limit::DEFAULT));
+    let read = state.read(move |sources| {
+        let list = List::new("sla_score", &(network, wanted, &filter));
+        // The pages of "the newest window" are all of the window that was the newest when the first was asked for.
+        let after: Option<(Window, _)> =
+            cursor.as_deref().map(|cursor| list.key(cursor)).transpose()?;
+        let (window, after) = match (after, wanted) {
+            (Some((window, after)), _) => (window, Some(after)),
+            (None, Wanted::Named(window)) => (window, None),
+            (None, Wanted::Newest(span)) => (newest(sources, network, &[span])?, None),
+        };
+        let view = scorecard(sources, network, Some(window))?;
+        let page = warehouse::page::Page { after, limit: limit.count() };
+        let paged = sources.warehouse.scores(network, window, &filter, &page);
+        let Paged { next, rows } = paged.map_err(Problem::warehouse)?;
+        let PolicyName { hash, id } = view.scorecard.policy.clone();
+        let mut reasons = Reasons::default();
+        let open = || "the window may still change".to_owned();
+        Ok(SlaScores {
+            digest: reasons.explain("digest", view.digest, open),
+            items: rows.into_iter().map(|row| item(network, row)).collect(),
+            limit: limit.0,
+            network,
+            next: next.map(|next| list.cursor(&(window, next))),
+            policy: ScoringPolicy { hash, id },
+            reasons,
+            window,
+        })
+    });
+    Ok(Answer::until_written(read.await?))
+}

@@ -1,0 +1,95 @@
+//! Pages of sums: a question asked of the warehouse, and the part of the answer that a page holds. It knows no path.
+//!
+//! A cursor names the last row by time and names, and the time asked about, so that pages of "the last hour" go on with
+//! the hour that the first of them was about.
+
+use events::event::Network;
+use serde::{Deserialize, Serialize};
+use sla::rollup::metric::Metric;
+use sla::rollup::series::SeriesRow;
+use sla::rollup::{Dimension, Minute};
+
+use crate::cursor::List;
+use crate::problem::Problem;
+use crate::query::Limit;
+use crate::scope::{Scope, Step, Steps, Time};
+use crate::state::State;
+
+/// What is asked for a page.
+pub struct Asked<'a> {
+    /// What rows are told apart by.
+    pub by: &'a [Dimension],
+    /// `next` of the page before.
+    pub cursor: Option<&'a str>,
+    /// Rows on the page.
+    pub limit: Option<Limit>,
+    /// The name of the list.
+    pub list: &'static str,
+    /// What the rows are to tell.
+    pub metrics: &'a [Metric],
+    /// What is asked about.
+    pub scope: &'a Scope,
+    /// How much time each row spans.
+    pub step: Step,
+    /// Over which time.
+    pub time: Time,
+}
+
+/// A page of rows.
+pub struct SeriesPage {
+    /// The most rows it could have.
+    pub limit: u16,
+    /// The network it is about.
+    pub network: Network,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+    /// The rows, by time and names.
+    pub rows: Vec<SeriesRow>,
+    /// The time it is about.
+    pub steps: Steps,
+}
+
+/// The last row of a page, and the time that was asked about.
+#[derive(Serialize, Deserialize)]
+struct After {
+    from: Minute,
+    minute: Option<Minute>,
+    names: Vec<Option<String>>,
+    to: Minute,
+}
+
+/// Asks for a page.
+pub async fn page(state: &State, asked: Asked<'_>) -> Result<SeriesPage, Problem> {
+    let Asked { by, cursor, limit, list, metrics, scope, step, time } = asked;
+    let network = state.network(scope.network);
+    let limit = limit.unwrap_or(Limit::DEFAULT);
+    let list = List::new(list, &(network, scope, time, step, by, metrics));
+    let after: Option<After> = cursor.map(|cursor| list.key(cursor)).transpose()?;
+    let steps = match &after {
+        Some(after) => Steps { from: after.from, to: after.to, step },
+        None => time.steps(step, state.now())?,
+    };
+    let mut question = steps.question(scope, by.to_vec());
+    metrics.iter().for_each(|metric| metric.ask(&mut question));
+    let read = state.read(move |sources| {
+        sources.warehouse.series(network, &question).map_err(Problem::warehouse)
+    });
+    let mut rows = read.await?;
+    if let Some(after) = &after {
+        rows.retain(|row| is_after(row, after));
+    }
+    let is_more = rows.len() > limit.count();
+    rows.truncate(limit.count());
+    let last = if is_more { rows.last() } else { None };
+    let next = last.map(|row| {
+        let names = row.names.iter().map(|name| name.as_deref().map(str::to_owned)).collect();
+        list.cursor(&After { from: steps.from, minute: row.minute, names, to: steps.to })
+    });
+    Ok(SeriesPage { limit: limit.0, network, next, rows, steps })
+}
+
+fn is_after(row: &SeriesRow, after: &After) -> bool {
+    let names = row.names.iter().map(Option::as_deref);
+    let known = after.names.iter().map(Option::as_deref);
+    row.minute.cmp(&after.minute).then_with(|| names.cmp(known)).is_gt()
+}
