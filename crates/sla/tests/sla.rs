@@ -60,6 +60,9 @@ mod evidence;
 #[path = "sla/routing.rs"]
 mod routing;
 
+#[path = "sla/candidates.rs"]
+mod candidates;
+
 #[path = "sla/routes.rs"]
 mod routes;
 

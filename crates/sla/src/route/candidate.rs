@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work::Work;
 use crate::scorecard::{Grade, Scorecard};
+use crate::supply::Supply;
 
 /// What a scorecard says of an orchestrator at some work.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,6 +75,18 @@ pub struct Candidate {
     pub standings: Vec<Standing>,
     /// Where it answers.
     pub url: Option<ServiceUrl>,
+}
+
+impl From<&events::body::capability::Offer> for Offer {
+    fn from(offer: &events::body::capability::Offer) -> Self {
+        Self {
+            capacity: offer.capacity,
+            model: offer.model.clone(),
+            pipeline: offer.pipeline.clone(),
+            price: offer.price,
+            warm: offer.warm,
+        }
+    }
 }
 
 impl Candidate {
@@ -204,4 +217,41 @@ pub fn standings(card: &Scorecard) -> BTreeMap<Address, Vec<Standing>> {
 pub fn parties(card: &Scorecard) -> BTreeMap<Address, Address> {
     let named = card.clusters.iter().filter_map(|it| Some((it.members.first()?, &it.members)));
     named.flat_map(|(name, members)| members.iter().map(|member| (*member, *name))).collect()
+}
+
+/// Everybody that a scorecard or an offer tells of, at each URL that either tells, with the scores of its address.
+///
+/// `first_seen` stays unknown: a register knows it. Where one was last seen is where its latest offer was heard.
+pub fn known(card: Option<&Scorecard>, supply: &[Supply]) -> Vec<Candidate> {
+    let mut places = BTreeMap::<(Address, Option<ServiceUrl>), Candidate>::new();
+    for told in supply {
+        let mut candidate = Candidate::new(told.operator, Some(told.url.clone()));
+        candidate.last_seen = Some(told.at_ms);
+        candidate.offers = told.offers.iter().map(Offer::from).collect();
+        candidate.price = told.price;
+        candidate.regions = told.region.iter().cloned().collect();
+        let place = places.entry((told.operator, candidate.url.clone()));
+        let place = place.or_insert_with(|| candidate.clone());
+        place.merge(&candidate);
+        place.settle();
+    }
+    let Some(card) = card else { return places.into_values().collect() };
+    for scored in &card.results {
+        let Some(operator) = scored.operator else { continue };
+        for url in &scored.urls {
+            let place = places.entry((operator, Some(url.clone())));
+            place.or_insert_with_key(|(operator, url)| Candidate::new(*operator, url.clone()));
+        }
+    }
+    let (scores, parties) = (standings(card), parties(card));
+    for operator in scores.keys() {
+        if !places.keys().any(|(known, _)| known == operator) {
+            places.insert((*operator, None), Candidate::new(*operator, None));
+        }
+    }
+    for candidate in places.values_mut() {
+        candidate.standings = scores.get(&candidate.operator).cloned().unwrap_or_default();
+        candidate.party = parties.get(&candidate.operator).copied().unwrap_or(candidate.operator);
+    }
+    places.into_values().collect()
 }
