@@ -115,6 +115,10 @@ codes! {
     Format = "E-API-FORMAT", NOT_ACCEPTABLE, "Not served in this form",
     /// The client has asked too often.
     Paced = "E-API-PACED", TOO_MANY_REQUESTS, "Too many requests",
+    /// What is known is too old to be an answer.
+    Stale = "E-API-STALE", SERVICE_UNAVAILABLE, "Too old to be an answer",
+    /// Nobody can be listed, which is not to be told as an empty list.
+    Nobody = "E-API-NOBODY", SERVICE_UNAVAILABLE, "Nobody to list",
     /// Too many requests are under way.
     Busy = "E-API-BUSY", SERVICE_UNAVAILABLE, "Too busy",
     /// The answer took too long.

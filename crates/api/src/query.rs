@@ -18,6 +18,9 @@ use crate::problem::{Code, Problem};
 /// The longest query, in bytes: the longest cursor and every filter fit.
 pub const QUERY_BYTES_MAX: usize = 2_048;
 
+/// What stands between the values of a parameter that is given several times, as its type reads them.
+pub const LIST_JOINT: &str = "\n";
+
 /// The query of a request, read whole.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
@@ -72,9 +75,17 @@ fn known_to<T: IntoParams>() -> Vec<Parameter> {
 
 /// Reads those parameters of a query that are `known`.
 fn read_known<T: DeserializeOwned>(query: &str, known: &[Parameter]) -> Result<T, Problem> {
-    let pairs = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| known.iter().any(|parameter| parameter.name == *name));
-    let ours = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let mut ours = form_urlencoded::Serializer::new(String::new());
+    for parameter in known {
+        let given = form_urlencoded::parse(query.as_bytes());
+        let given = given.filter(|(name, _)| parameter.name == *name).map(|(_, value)| value);
+        // What is given several times is read as one list, a line for each.
+        let values: Vec<_> = given.collect();
+        if !values.is_empty() {
+            ours.append_pair(&parameter.name, &values.join(LIST_JOINT));
+        }
+    }
+    let ours = ours.finish();
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(ours.as_bytes()));
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let name = error.path().to_string();
@@ -113,13 +124,19 @@ fn check_names(query: &str, known: &[Parameter]) -> Result<(), Problem> {
             let detail = format!("{name}: not UTF-8");
             return Err(Problem::parameter(&name, detail, "Percent-encode UTF-8 text."));
         }
-        if !seen.insert(name.clone()) {
+        let is_list = known.iter().any(|parameter| parameter.name == name && is_list(parameter));
+        if !seen.insert(name.clone()) && !is_list {
             let detail = format!("{name} is given twice");
             let instead = "Give each parameter once.";
             return Err(Problem::new(Code::ParameterRepeated, detail, instead).about(&name));
         }
     }
     Ok(())
+}
+
+/// Whether a parameter may be given several times: its description says that it is a list.
+fn is_list(parameter: &Parameter) -> bool {
+    matches!(parameter.schema, Some(RefOr::T(Schema::Array(_))))
 }
 
 /// The beginning of a text that a client chose.

@@ -22,7 +22,10 @@ use crate::health::Outcome;
 use crate::paths::Paths;
 use crate::problem::{Code, Document};
 use crate::routes::{
-    badge, clusters, datasets, disagreements, documents, events, explain, export, feed, gpu_metrics, healthz, job, jobs, landing, metrics, network_capabilities, network_demand, orchestrator, orchestrators, private, publishers, query, refusals, scores, sla_score, window, windows,
+    badge, clusters, datasets, disagreements, documents, events, explain, export, feed,
+    gpu_metrics, healthz, job, jobs, landing, metrics, network_capabilities, network_demand,
+    orchestrator, orchestrators, private, publishers, query, refusals, route, scores, sla_score,
+    window, windows,
 };
 use crate::state::State;
 
@@ -41,6 +44,7 @@ use crate::state::State;
     components(schemas(Code, Document<'static>, Outcome)),
     tags(
         (name = "scores", description = "What orchestrators delivered, by hour."),
+        (name = "routing", description = "Who a gateway is to route to, in the words of each client, why not, and what that would have changed."),
         (name = "measures", description = "What work came to and what is on offer, by time, place and kind; no score rests on it."),
         (name = "jobs", description = "Single jobs, and what each party said of them."),
         (name = "windows", description = "Hours, their scorecards and the files to recompute them from."),
@@ -79,6 +83,7 @@ fn reads() -> OpenApiRouter<State> {
         .routes(routes!(refusals::refusals))
         .routes(routes!(documents::asyncapi_json))
         .routes(routes!(documents::openapi_json))
+        .merge(route::paths())
         .merge(badge::paths())
         .merge(feed::paths())
         .merge(private::paths())

@@ -16,6 +16,8 @@ pub mod windows;
 
 pub mod sla_score;
 
+pub mod route;
+
 pub mod gpu_metrics;
 pub mod network_capabilities;
 pub mod network_demand;

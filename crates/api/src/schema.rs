@@ -110,6 +110,12 @@ words! {
     Tie = sla::tally::link::Tie;
     /// What a dataset is for.
     DatasetKind = crate::routes::datasets::Kind;
+    /// How several scores become one.
+    Combine = sla::route::policy::table::Combine;
+    /// Why one is listed.
+    Listed = sla::route::reason::Listed;
+    /// Why one is left out.
+    RouteCode = sla::route::reason::Code;
     /// How a job stands.
     JobState = sla::hour::fact::State;
     /// What a tenure owes.

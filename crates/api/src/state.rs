@@ -22,6 +22,7 @@ use crate::live::Feed;
 use crate::metrics::Contributor;
 use crate::private::Private;
 use crate::problem::Problem;
+use crate::routing::Policies;
 
 /// Tells the time in Unix milliseconds.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -93,6 +94,8 @@ pub struct Parts {
     pub network: Network,
     /// The nodes that hear in this process.
     pub nodes: Vec<Heard>,
+    /// The routing policies; the first holds where a request names none.
+    pub policies: Policies,
     /// What feeds and private views need.
     pub private: Private,
     /// Cancelled when the process stops: listeners are let go.
@@ -137,6 +140,7 @@ struct Inner {
     limits: Limits,
     network: Network,
     nodes: Vec<Heard>,
+    policies: Policies,
     private: Private,
     reads: Arc<Semaphore>,
     requests: Arc<Semaphore>,
@@ -168,6 +172,7 @@ impl State {
             limits,
             network: parts.network,
             nodes: parts.nodes,
+            policies: parts.policies,
             private: parts.private,
             reads: gate(limits.reads),
             requests: gate(limits.requests),
@@ -221,6 +226,11 @@ impl State {
     /// The network asked for, or the configured one.
     pub fn network(&self, asked: Option<Network>) -> Network {
         asked.unwrap_or(self.0.network)
+    }
+
+    /// The routing policies.
+    pub fn policies(&self) -> &Policies {
+        &self.0.policies
     }
 
     /// The nodes that hear in this process.

@@ -104,7 +104,7 @@ impl Foundation {
             visitors: Some(visitors),
         };
         let peers = channel::http::router(served, Limits::default());
-        let router = web::router(config, &door.clock, sources, feed, gifts, stopping.clone());
+        let router = web::router(config, &door.clock, sources, feed, gifts, stopping.clone())?;
         let router = router.merge(peers);
         let serving = web::serve(listener, router, web::door(config), stopping.clone());
         let serving = failures.watch("serving", serving);

@@ -14,7 +14,7 @@ use sla::window::Window;
 use crate::config::Flag;
 
 pub use publish_dataset::PublishDataset;
-pub use results::{Explain, Score};
+pub use results::{Explain, RouteReport, Score};
 
 /// Service levels of a decentralized compute network that anyone can recompute.
 ///
@@ -128,6 +128,14 @@ pub enum Verb {
     /// Example: naap score --data data --policy policies/reliability-1.toml --window 2026-01-08T21Z
     #[command(verbatim_doc_comment)]
     Score(Score),
+    /// Says what a routing policy would have changed over the last days: failures, latency, cost, who gains and who loses.
+    ///
+    /// It replays recorded work by the scores of before each day and by how each gateway shares its work. The policy is a
+    /// file, or the id of one that comes with naap: standard-1, tiered-1. Nothing is written.
+    ///
+    /// Example: naap route-report --data data --policy policies/routing/tiered-1.toml --days 14
+    #[command(verbatim_doc_comment)]
+    RouteReport(RouteReport),
     /// Prints the configuration in force, each value with where it comes from, or checks a file.
     ///
     /// Example: naap config
@@ -355,6 +363,7 @@ impl Verb {
             Self::Import(import) => (Some(&import.data), Vec::new()),
             Self::Explain(explain) => (Some(&explain.data), Vec::new()),
             Self::Score(score) => (Some(&score.data), Vec::new()),
+            Self::RouteReport(report) => (Some(&report.data), Vec::new()),
             Self::Export(export) => (Some(&export.data), Vec::new()),
             Self::PublishDataset(publish) => (Some(&publish.data), Vec::new()),
             Self::Verify(_) | Self::Config(_) => (None, Vec::new()),

@@ -49,10 +49,16 @@ sections! {
         outbox: Outbox,
         private: Private,
         roster: Roster,
+        routing: Routing,
         settle: Settle,
         simulation: Simulation,
         spool: Spool,
         webhooks: Webhooks,
+    }
+    /// How gateways are routed.
+    Routing {
+        #[serde(deserialize_with = "path")]
+        policy: Option<PathBuf>,
     }
     /// How much is taken from whom.
     Accept {

@@ -22,6 +22,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
         peer(config, url).map_err(|error| Error::Contradictory(format!("{error:#}")))?;
     }
     store::policy(config).map_err(|error| Error::Contradictory(format!("{error:#}")))?;
+    store::routing_policies(config).map_err(|error| Error::Contradictory(format!("{error:#}")))?;
     Ok(())
 }
 
@@ -59,6 +60,7 @@ pub fn instance(config: &Config, has_node: bool) -> anyhow::Result<Instance> {
 
 fn probe(config: &Config, has_node: bool) -> anyhow::Result<()> {
     store::policy(config)?;
+    store::routing_policies(config)?;
     for url in &config.channel.peers {
         peer(config, url)?;
     }

@@ -19,6 +19,7 @@ mod export;
 mod import;
 mod publish_dataset;
 mod rescore;
+mod route_report;
 mod verify;
 
 mod exports;
@@ -84,6 +85,7 @@ fn run(line: &Line) -> anyhow::Result<ExitCode> {
         Verb::PublishDataset(arguments) => publish_dataset::run(arguments, &config, console)?,
         Verb::Explain(arguments) => explain::run(arguments, &config, console)?,
         Verb::Score(arguments) => rescore::run(arguments, &config, console)?,
+        Verb::RouteReport(arguments) => route_report::run(arguments, &config, console)?,
         Verb::Dev(_) => dev::run(&config, console)?,
         Verb::Serve(_) => serve::run(&config, console)?,
         Verb::Publish(_) => publish::run(&config, console)?,

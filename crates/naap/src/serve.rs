@@ -44,7 +44,7 @@ async fn serve(config: &Config, console: Console) -> anyhow::Result<()> {
     let (private, comparing) = private::look(config, &sources.warehouse, &failures, &stopping)?;
     let checks = vec![Check::new("warehouse", reads)];
     let gifts = Gifts { checks, private: Some(private), ..Gifts::default() };
-    let router = web::router(config, &clock, sources, feed, gifts, stopping.clone());
+    let router = web::router(config, &clock, sources, feed, gifts, stopping.clone())?;
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let signals = Signals::listen()?;
     console.line(format_args!("API http://{}, described at /docs", listener.local_addr()?))?;

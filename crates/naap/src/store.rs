@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use api::routing::Policies;
 use events::event::Network;
 use events::unit::{Millis, UnixMillis};
 use ledger::Ledger;
@@ -15,6 +16,7 @@ use pipeline::intake::{Intake, KnownKeys, Limits};
 use pipeline::repair::LedgerSource;
 use pipeline::settle::{Listener, Options, Settler};
 use sla::policy::Policy;
+use sla::route::policy::RoutingPolicy;
 use sla::trust::TrustFile;
 use warehouse::sqlite::{ReadOnly, Sqlite};
 
@@ -37,6 +39,16 @@ pub fn policy(config: &Config) -> anyhow::Result<Policy> {
         format!("cannot read the policy {}: see instance.policy", path.display())
     })?;
     Policy::parse(&text).with_context(|| format!("in {}", path.display()))
+}
+
+/// The routing policies: the configured one before those that are built in.
+pub fn routing_policies(config: &Config) -> anyhow::Result<Policies> {
+    let Some(path) = &config.routing.policy else { return Ok(Policies::new(None)) };
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("cannot read the routing policy {}: see routing.policy", path.display())
+    })?;
+    let policy = RoutingPolicy::parse(&text).with_context(|| format!("in {}", path.display()))?;
+    Ok(Policies::new(Some(policy)))
 }
 
 /// Everything an instance keeps, open to be written.

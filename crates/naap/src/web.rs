@@ -18,6 +18,7 @@ use warehouse::Reader;
 
 use crate::config::Config;
 use crate::exports::LedgerExports;
+use crate::store;
 
 /// What roles give to the API.
 #[derive(Default)]
@@ -59,7 +60,7 @@ pub fn router(
     feed: Arc<Feed>,
     gifts: Gifts,
     stopping: CancellationToken,
-) -> axum::Router {
+) -> anyhow::Result<axum::Router> {
     let limits = Limits {
         exports: config.api.exports_max,
         kept_bytes: config.api.kept_bytes_max,
@@ -71,7 +72,7 @@ pub fn router(
     };
     let clock = Arc::clone(clock);
     let exports = LedgerExports::new(sources.ledger.clone(), Arc::clone(&sources.warehouse));
-    api::router(State::new(Parts {
+    Ok(api::router(State::new(Parts {
         checks: gifts.checks,
         clock: Arc::new(move || clock().0),
         contributors: gifts.contributors,
@@ -81,6 +82,7 @@ pub fn router(
         limits,
         network: config.instance.network,
         nodes: gifts.nodes,
+        policies: store::routing_policies(config)?,
         private: gifts.private.unwrap_or_default(),
         stopping,
         visitors: Arc::new(Visitors::new(Allowance {
@@ -90,7 +92,7 @@ pub fn router(
             proxies: config.accept.proxies.clone(),
         })),
         warehouse: sources.warehouse,
-    }))
+    })))
 }
 
 /// Takes an address to listen on.

@@ -133,14 +133,21 @@ pub struct SlaScores {
     window: Window,
 }
 
-/// A scoring policy.
+/// A policy, of scoring or of routing.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = PolicyOf)]
 pub struct ScoringPolicy {
     /// The hash of its file.
     #[schema(value_type = schema::Digest)]
     hash: Digest,
     /// Its name.
     id: String,
+}
+
+impl From<PolicyName> for ScoringPolicy {
+    fn from(PolicyName { hash, id }: PolicyName) -> Self {
+        Self { hash, id }
+    }
 }
 
 /// One score.
@@ -357,7 +364,6 @@ async fn answer(state: State, query: SlaQuery) -> Result<Answer<SlaScores>, Prob
         let page = warehouse::page::Page { after, limit: limit.count() };
         let paged = sources.warehouse.scores(network, window, &filter, &page);
         let Paged { next, rows } = paged.map_err(Problem::warehouse)?;
-        let PolicyName { hash, id } = view.scorecard.policy.clone();
         let mut reasons = Reasons::default();
         let open = || "the window may still change".to_owned();
         Ok(SlaScores {
@@ -366,7 +372,7 @@ async fn answer(state: State, query: SlaQuery) -> Result<Answer<SlaScores>, Prob
             limit: limit.0,
             network,
             next: next.map(|next| list.cursor(&(window, next))),
-            policy: ScoringPolicy { hash, id },
+            policy: view.scorecard.policy.clone().into(),
             reasons,
             window,
         })

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use api::routing::Policies;
 use api::{Limits, Parts, State};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -278,6 +279,7 @@ async fn what_many_ask_at_once_is_made_once() {
         limits: Limits::default(),
         network: sample::NETWORK,
         nodes: Vec::new(),
+        policies: Policies::new(None),
         private: api::Private::default(),
         stopping: world.stopping.clone(),
         visitors: Arc::default(),

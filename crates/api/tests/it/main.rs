@@ -20,6 +20,7 @@ mod paging;
 mod private;
 mod problems;
 mod reads;
+mod routing;
 
 mod door;
 mod live;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::live::Bounds;
 use api::problem::Code;
+use api::routing::Policies;
 use api::{Limits, Parts, State};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
@@ -140,6 +141,7 @@ fn with_clock(limits: Limits, clock: impl Fn() -> u64 + Send + Sync + 'static) -
         limits,
         network: Network::Simulation,
         nodes: Vec::new(),
+        policies: Policies::new(None),
         private: api::Private::default(),
         stopping,
         visitors: Arc::default(),
@@ -194,6 +196,7 @@ async fn a_store_that_hangs_costs_a_bounded_wait_and_leaves_health_alone() {
         limits,
         network: Network::Simulation,
         nodes: Vec::new(),
+        policies: Policies::new(None),
         private: api::Private::default(),
         stopping: world.stopping.clone(),
         visitors: Arc::default(),

@@ -8,6 +8,7 @@ use api::changes::Changes;
 use api::exports::{Exports, File, Unavailable, Wanted};
 use api::health::{Check, Finding};
 use api::live::{Bounds, Feed};
+use api::routing::Policies;
 use api::state::Heard;
 use api::{Limits, Parts, Private, State};
 use axum::Router;
@@ -108,6 +109,7 @@ impl World {
                     [(Defect::EnvelopeTime, 4), (Defect::EventTooLarge, 2)].into()
                 }),
             }],
+            policies: Policies::new(None),
             private,
             stopping: stopping.clone(),
             visitors: Arc::new(visitors),

@@ -1,4 +1,4 @@
-//! The flags of the verbs that look at results: `explain` and `score`. It decides nothing.
+//! The flags of the verbs that look at results: `explain`, `score` and `route-report`. It decides nothing.
 
 use clap::Args;
 use events::event::Network;
@@ -43,4 +43,26 @@ pub struct Score {
     /// Also prints every kind of work.
     #[arg(long)]
     pub all: bool,
+}
+
+/// The flags of `route-report`.
+#[derive(Debug, Args)]
+pub struct RouteReport {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// The routing policy: a file, or the id of one that comes with naap; without it the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<String>,
+    /// How many whole days before today, in UTC.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=28))]
+    pub days: u64,
+    /// The network; without it the configured one.
+    #[arg(long)]
+    pub network: Option<Network>,
+    /// Only work of this pipeline and model, as pipeline/model or pipeline; may be given several times.
+    #[arg(long, value_name = "WORK")]
+    pub caps: Vec<String>,
+    /// Prints JSON in place of text.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -163,6 +163,8 @@ impl<S: Source> Reader for S {
         limit: usize,
     ) -> Result<Vec<SpanRow>, Error> {
         self.read(spans::READ, |connection| spans::list(connection, network, length, &hours, limit))
+    }
+
     fn newest_window(&self, network: Network, span: Span) -> Result<Option<Window>, Error> {
         self.read(spans::READ, |connection| spans::newest(connection, network, span))
     }

@@ -1,0 +1,303 @@
+//! `/v1/route/orchestrators` and `/v1/route/excluded`: who is listed and why, who is not and why not, and the same of one.
+
+use axum::extract::State as Given;
+use events::event::Network;
+use events::identity::{Address, ServiceUrl};
+use events::unit::{Millis, Ppm, UnixMillis};
+use serde::Serialize;
+use sla::route::choose::{Entry, Exclusion};
+use sla::route::policy::Freshness;
+use sla::route::reason::{Code, Listed, Reason};
+use sla::scorecard::Grade;
+use sla::window::Window;
+
+use super::asked::{Answered, RouteQuery};
+use crate::answer::{A_SECOND_MS, Answer, Reasons};
+use crate::problem::{Problem, Problems};
+use crate::query::{Query, Segments};
+use crate::routes::sla_score::ScoringPolicy;
+use crate::schema;
+use crate::state::State;
+
+/// By what a list was made.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Ground {
+    /// How long ago the scores end; null where there are none.
+    #[schema(value_type = Option<u64>)]
+    age_ms: Option<Millis>,
+    /// Whether they are too old for gateways: `/v1/route/webhook` and `/v1/route/perf-stats` are 503 then.
+    is_stale: bool,
+    /// The routing policy.
+    policy: ScoringPolicy,
+    /// The window of the scores; null where there is none yet.
+    #[schema(value_type = Option<schema::Window>)]
+    window: Option<Window>,
+    /// The turn begins here; what is decided by lot is drawn again when it ends.
+    #[schema(value_type = u64)]
+    turn_ms: UnixMillis,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+impl Ground {
+    fn of(answered: &Answered) -> Self {
+        let (age_ms, is_stale) = match answered.freshness {
+            Freshness::Fresh { age_ms } => (Some(age_ms), false),
+            Freshness::Stale { age_ms } => (age_ms, true),
+        };
+        let mut reasons = Reasons::default();
+        let none = || "no window of the policy's length has scores yet".to_owned();
+        Self {
+            age_ms: reasons.explain("age_ms", age_ms, none),
+            is_stale,
+            policy: answered.policy.name().into(),
+            window: reasons.explain("window", answered.field.window, none),
+            turn_ms: answered.policy.start(answered.route.period),
+            reasons,
+        }
+    }
+}
+
+/// Who is listed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RouteList {
+    /// Orchestrators that could do the work, whatever their scores.
+    able: u64,
+    /// How many are left out; `/v1/route/excluded` says why.
+    excluded: usize,
+    /// By what the list was made.
+    ground: Ground,
+    /// The list, best first.
+    items: Vec<RouteItem>,
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+}
+
+/// One that is listed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RouteItem {
+    /// Its place; the first is 1.
+    place: u64,
+    /// Its on-chain address.
+    #[schema(value_type = schema::Address)]
+    operator: Address,
+    /// Where it answers; null where that is not known.
+    #[schema(value_type = Option<schema::ServiceUrl>)]
+    url: Option<ServiceUrl>,
+    /// Why it is listed.
+    #[schema(value_type = schema::Listed)]
+    listed: Listed,
+    /// The tier it reaches; null of those who reach none.
+    tier: Option<String>,
+    /// The score that decided; null where there is too little evidence.
+    #[schema(value_type = Option<u32>)]
+    score_ppm: Option<Ppm>,
+    /// The score were all of its parts as good as they can be.
+    #[schema(value_type = Option<u32>)]
+    upper_ppm: Option<Ppm>,
+    /// The evidence grade.
+    #[schema(value_type = schema::Grade)]
+    grade: Grade,
+    /// The work whose scores decided; empty of a newcomer.
+    rests_on: Vec<String>,
+    /// What a score map says of it.
+    #[schema(value_type = u32)]
+    value_ppm: Ppm,
+    /// Those it is taken to be one party with, by the name of their cluster; its own address where there are none.
+    #[schema(value_type = schema::Address)]
+    party: Address,
+    /// Why it would be left out, were the policy's floor not; empty of all others.
+    despite: Vec<RouteReason>,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+/// Why.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RouteReason {
+    /// For programs.
+    #[schema(value_type = schema::RouteCode)]
+    code: Code,
+    /// For people, with the numbers.
+    sentence: String,
+}
+
+impl From<Reason> for RouteReason {
+    fn from(Reason { code, sentence }: Reason) -> Self {
+        Self { code, sentence }
+    }
+}
+
+fn no_score() -> String {
+    "there is too little evidence for a score".to_owned()
+}
+
+impl From<Entry> for RouteItem {
+    fn from(entry: Entry) -> Self {
+        let mut reasons = Reasons::default();
+        let unknown = || "no service URL of it is known".to_owned();
+        let no_tier = || "it reaches none".to_owned();
+        Self {
+            place: entry.place,
+            operator: entry.operator,
+            url: reasons.explain("url", entry.url, unknown),
+            listed: entry.listed,
+            tier: reasons.explain("tier", entry.tier, no_tier),
+            score_ppm: reasons.explain("score_ppm", entry.score, no_score),
+            upper_ppm: reasons.explain("upper_ppm", entry.upper, no_score),
+            grade: entry.grade,
+            rests_on: entry.rests_on.iter().map(ToString::to_string).collect(),
+            value_ppm: entry.value,
+            party: entry.party,
+            despite: entry.despite.into_iter().map(RouteReason::from).collect(),
+            reasons,
+        }
+    }
+}
+
+/// Who is listed
+///
+/// Who a gateway is to route to by a routing policy, best first, with why each is listed. What go-livepeer and other clients
+/// read as it is stands at `/v1/route/webhook` and `/v1/route/perf-stats`.
+#[utoipa::path(
+    get, path = "/v1/route/orchestrators", tag = "routing", params(RouteQuery),
+    responses((status = 200, description = "The list.", body = RouteList), Problems),
+)]
+pub async fn orchestrators(
+    Given(state): Given<State>,
+    Query(query): Query<RouteQuery>,
+) -> Result<Answer<RouteList>, Problem> {
+    let answered = query.answer(&state).await?;
+    let (ground, network) = (Ground::of(&answered), answered.network);
+    let route = answered.route;
+    let list = RouteList {
+        able: route.shares.able,
+        excluded: route.excluded.len(),
+        ground,
+        items: route.entries.into_iter().map(RouteItem::from).collect(),
+        network,
+    };
+    Ok(Answer::for_ms(A_SECOND_MS, list))
+}
+
+/// Who is left out.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RouteExcluded {
+    /// By what the list was made.
+    ground: Ground,
+    /// Those who are left out, by address and URL.
+    items: Vec<ExcludedItem>,
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+}
+
+/// One that is left out.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ExcludedItem {
+    /// Its on-chain address.
+    #[schema(value_type = schema::Address)]
+    operator: Address,
+    /// Where it answers; null where that is not known.
+    #[schema(value_type = Option<schema::ServiceUrl>)]
+    url: Option<ServiceUrl>,
+    /// Every reason that applies.
+    why: Vec<RouteReason>,
+    /// The score that decided; null where there is too little evidence.
+    #[schema(value_type = Option<u32>)]
+    score_ppm: Option<Ppm>,
+    /// The evidence grade.
+    #[schema(value_type = schema::Grade)]
+    grade: Grade,
+    /// The work whose scores decided; empty where there are none.
+    rests_on: Vec<String>,
+    /// Those it is taken to be one party with, by the name of their cluster; its own address where there are none.
+    #[schema(value_type = schema::Address)]
+    party: Address,
+    /// Why a member is null.
+    reasons: Reasons,
+}
+
+impl From<Exclusion> for ExcludedItem {
+    fn from(excluded: Exclusion) -> Self {
+        let mut reasons = Reasons::default();
+        let unknown = || "no service URL of it is known".to_owned();
+        Self {
+            operator: excluded.operator,
+            url: reasons.explain("url", excluded.url, unknown),
+            why: excluded.reasons.into_iter().map(RouteReason::from).collect(),
+            score_ppm: reasons.explain("score_ppm", excluded.score, no_score),
+            grade: excluded.grade,
+            rests_on: excluded.rests_on.iter().map(ToString::to_string).collect(),
+            party: excluded.party,
+            reasons,
+        }
+    }
+}
+
+/// Who is left out
+///
+/// Everybody whom the same question to `/v1/route/orchestrators` leaves out, each with every reason that applies.
+#[utoipa::path(
+    get, path = "/v1/route/excluded", tag = "routing", params(RouteQuery),
+    responses((status = 200, description = "Those who are left out.", body = RouteExcluded), Problems),
+)]
+pub async fn excluded(
+    Given(state): Given<State>,
+    Query(query): Query<RouteQuery>,
+) -> Result<Answer<RouteExcluded>, Problem> {
+    let answered = query.answer(&state).await?;
+    let (ground, network) = (Ground::of(&answered), answered.network);
+    let items = answered.route.excluded.into_iter().map(ExcludedItem::from).collect();
+    Ok(Answer::for_ms(A_SECOND_MS, RouteExcluded { ground, items, network }))
+}
+
+/// One orchestrator, wherever it answers.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RouteOne {
+    /// By what the list was made.
+    ground: Ground,
+    /// Where it is left out, and why.
+    excluded: Vec<ExcludedItem>,
+    /// Where it is listed, and why.
+    listed: Vec<RouteItem>,
+    /// The network it is about.
+    #[schema(value_type = schema::Network)]
+    network: Network,
+}
+
+/// Why this one is listed or left out
+///
+/// What the same question to `/v1/route/orchestrators` makes of one orchestrator, at each URL it answers at.
+#[utoipa::path(
+    get, path = "/v1/route/orchestrators/{operator}", tag = "routing",
+    params(("operator" = inline(schema::Address), Path, description = "The operator."), RouteQuery),
+    responses((status = 200, description = "How it stands.", body = RouteOne), Problems),
+)]
+pub async fn orchestrator(
+    Given(state): Given<State>,
+    segments: Segments,
+    Query(query): Query<RouteQuery>,
+) -> Result<Answer<RouteOne>, Problem> {
+    let operator: Address = segments.parse("operator", "Send 0x and 40 lower-case hex digits.")?;
+    let answered = query.answer(&state).await?;
+    let (ground, network) = (Ground::of(&answered), answered.network);
+    let (entries, excluded) = (answered.route.entries, answered.route.excluded);
+    let listed: Vec<RouteItem> = entries
+        .into_iter()
+        .filter(|entry| entry.operator == operator)
+        .map(RouteItem::from)
+        .collect();
+    let excluded: Vec<ExcludedItem> = excluded
+        .into_iter()
+        .filter(|excluded| excluded.operator == operator)
+        .map(ExcludedItem::from)
+        .collect();
+    if listed.is_empty() && excluded.is_empty() {
+        let detail = format!("nothing is known of {operator} on {network}");
+        let instead = "GET /v1/route/orchestrators and /v1/route/excluded list everybody.";
+        return Err(Problem::absent(detail, instead).about("operator"));
+    }
+    Ok(Answer::for_ms(A_SECOND_MS, RouteOne { ground, excluded, listed, network }))
+}

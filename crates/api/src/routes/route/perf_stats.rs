@@ -1,0 +1,62 @@
+//! `/v1/route/perf-stats`: scores as go-livepeer's `-orchPerfStatsUrl` reads them.
+//!
+//! A gateway merges what it reads and forgets nobody, takes one wrong member for a reason to discard all, and reads one
+//! region and the member `score` (`starter.go`, `refreshOrchPerfScoreLoop`). So every address that was ever known is in it,
+//! in every region, as a number, 0 in words for whoever is left out.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State as Given;
+use events::identity::Address;
+use events::unit::Ppm;
+use serde::{Serialize, Serializer};
+use sla::route::score_map::score_map;
+
+use super::asked::{Answered, RouteQuery};
+use crate::answer::{A_SECOND_MS, Answer};
+use crate::problem::{Problem, Problems};
+use crate::query::Query;
+use crate::state::State;
+
+/// Numbers by name, as a gateway reads them.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PerfStats {
+    /// What is compared with `-minPerfScore`, 0 to 1.
+    #[schema(value_type = f64, minimum = 0, maximum = 1, example = 0.95)]
+    score: Share,
+}
+
+/// Parts per million as a number of 1.
+#[derive(Debug, Clone, Copy)]
+struct Share(Ppm);
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.0.0) / 1_000_000.0)
+    }
+}
+
+/// By address and region.
+type Map = BTreeMap<Address, BTreeMap<String, PerfStats>>;
+
+/// Scores for gateways
+///
+/// For go-livepeer's `-orchPerfStatsUrl`: a bare object of on-chain addresses to regions to numbers. Every address that was
+/// ever known stays in it, for every region and `GLOBAL`; who is left out is 0, and newcomers have the policy's value while
+/// it is their turn. Where the scores are too old it is 503, which a gateway discards as a whole, so that it keeps those it has.
+#[utoipa::path(
+    get, path = "/v1/route/perf-stats", tag = "routing", params(RouteQuery),
+    responses((status = 200, description = "The scores.", body = BTreeMap<String, BTreeMap<String, PerfStats>>), Problems),
+)]
+pub async fn perf_stats(
+    Given(state): Given<State>,
+    Query(query): Query<RouteQuery>,
+) -> Result<Answer<Map>, Problem> {
+    let Answered { asked, field, now, policy, .. } = query.answer(&state).await?.if_fresh()?;
+    let scores = score_map(&policy, &asked, &field.candidates, &field.served, policy.period(now));
+    let regions = |regions: BTreeMap<String, Ppm>| {
+        regions.into_iter().map(|(name, score)| (name, PerfStats { score: Share(score) })).collect()
+    };
+    let map = scores.into_iter().map(|(address, of)| (address, regions(of))).collect();
+    Ok(Answer::for_ms(A_SECOND_MS, map))
+}
