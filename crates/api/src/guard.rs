@@ -59,9 +59,14 @@ pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-pol
 /// The longest id that is taken over.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
+/// The id of a request, as an extension of it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
 /// Names the request, counts its answer, and sees to it that every refusal is a problem document with that name.
-pub async fn identify(Given(state): Given<State>, request: Request, next: Next) -> Response {
+pub async fn identify(Given(state): Given<State>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.as_str().into()));
     let matched = request.extensions().get::<MatchedPath>();
     let path = matched.map_or("none", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", id = %id, path = %path);

@@ -24,8 +24,8 @@ use crate::problem::{Code, Document};
 use crate::routes::{
     badge, clusters, datasets, disagreements, documents, events, explain, export, feed,
     gpu_metrics, healthz, job, jobs, landing, metrics, network_capabilities, network_demand,
-    orchestrator, orchestrators, private, publishers, query, refusals, route, scores, sla_score,
-    window, windows,
+    orchestrator, orchestrators, peer, private, publishers, query, refusals, route, scores,
+    sla_score, window, windows,
 };
 use crate::state::State;
 
@@ -49,6 +49,7 @@ use crate::state::State;
         (name = "jobs", description = "Single jobs, and what each party said of them."),
         (name = "windows", description = "Hours, their scorecards and the files to recompute them from."),
         (name = "evidence", description = "Who speaks, what is missing, and what was refused."),
+        (name = "peer", description = "The paths of livepeer-naap-analytics, for its clients: docs/compatibility.md."),
         (name = "live", description = "What happens now."),
         (name = "private", description = "What signed-in operators see of their own nodes, and ask to be told."),
         (name = "operation", description = "Whether this instance is well."),
@@ -87,6 +88,7 @@ fn reads() -> OpenApiRouter<State> {
         .merge(badge::paths())
         .merge(feed::paths())
         .merge(private::paths())
+        .merge(peer::paths())
 }
 
 /// The paths that answer however busy the others are; listeners have a bound of their own.

@@ -26,6 +26,8 @@ pub mod query;
 pub mod clusters;
 pub mod datasets;
 pub mod disagreements;
+pub mod peer;
+
 pub mod publishers;
 pub mod refusals;
 

@@ -17,6 +17,7 @@ mod openapi;
 mod operation;
 mod pacing;
 mod paging;
+mod peer;
 mod private;
 mod problems;
 mod reads;

@@ -120,7 +120,7 @@ impl<'a, 'b> Reading<'a, 'b> {
         judged: Vec<Judged<'a>>,
     ) {
         let (episode, class) = (bench.episode, bench.class);
-        self.count_demand(&about, episode, &judged);
+        self.count_demand(&about, bench, &judged);
         let mut tenures = Vec::with_capacity(judged.len());
         for judged in judged {
             self.count_tenure(&about, bench, &judged);
@@ -174,7 +174,8 @@ impl<'a, 'b> Reading<'a, 'b> {
         fact.reporters = reporters.into_iter().collect();
     }
 
-    fn count_demand(&mut self, about: &About, episode: &Episode<'_>, judged: &[Judged<'_>]) {
+    fn count_demand(&mut self, about: &About, bench: &Bench<'_>, judged: &[Judged<'_>]) {
+        let episode = bench.episode;
         let Some(first) = episode.told().find(|claim| is_telling(claim)) else { return };
         let mut unserved =
             episode.told().filter(|claim| matches!(claim.event.body, Body::JobUnserved(_)));
@@ -202,6 +203,12 @@ impl<'a, 'b> Reading<'a, 'b> {
             let mut row = self.rollup.row(about.rollup_key(Some(first.event.reporter)));
             row.at(moment).add(Column::Plain(Plain::Jobs), u64::from(is_new));
             row.at(moment).add(Column::Plain(Plain::Unserved), u64::from(is_unserved));
+        }
+        let told = judged.iter().map(|judged| &judged.held.tenure).filter(|held| !held.self_told);
+        let delivered_ms = told.filter_map(|tenure| bench.delivered_ms(tenure)).min();
+        if let Some(moment) = delivered_ms.filter(|moment| self.hour.holds(*moment)) {
+            let mut row = self.rollup.row(about.rollup_key(Some(first.event.reporter)));
+            row.at(moment).add(Column::Plain(Plain::Delivered), 1);
         }
     }
 

@@ -88,7 +88,7 @@ impl Bench<'_> {
                 .start_patience_ms
                 .map(|patience| self.output(tenure, Obligation::Start, patience, first_ms)),
         );
-        let whole_ms = if self.is_session() { tenure.output_ms } else { self.answer_ms(tenure) };
+        let whole_ms = self.delivered_ms(tenure);
         let patience = self.class.output_patience_ms;
         owed.push(self.output(tenure, Obligation::Output, patience, whole_ms));
         owed.extend(self.latency(tenure));
@@ -103,6 +103,11 @@ impl Bench<'_> {
     pub(super) fn end(&self, tenure: &Tenure) -> Option<End> {
         let silent = || self.episode.fell_silent_ms(self.class, self.horizon);
         tenure.end.or_else(|| silent().map(|at_ms| End { at_ms, how: How::Silent }))
+    }
+
+    /// When a tenure gave output that lasts, or the whole answer.
+    pub fn delivered_ms(&self, tenure: &Tenure) -> Option<UnixMillis> {
+        if self.is_session() { tenure.output_ms } else { self.answer_ms(tenure) }
     }
 
     fn answer_ms(&self, tenure: &Tenure) -> Option<UnixMillis> {

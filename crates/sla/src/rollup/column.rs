@@ -16,10 +16,14 @@ events::words! {
         BandwidthSamples = "bandwidth_samples",
         /// Tokens given.
         CompletionTokens = "completion_tokens",
+        /// Jobs that got what they asked for: output that lasts, or a whole answer.
+        Delivered = "delivered",
         /// Kilobits per second towards nodes, a sample each.
         DownKbps = "down_kbps",
         /// Jobs that were asked for.
         Jobs = "jobs",
+        /// Users whom a webhook or a check of credentials let in.
+        LetIn = "let_in",
         /// The worth of what was sent, in millions of wei: face value by the chance to win, rounded down each time.
         PaidMwei = "paid_mwei",
         /// Payments.
@@ -30,6 +34,8 @@ events::words! {
         ServedMs = "served_ms",
         /// Orchestrators that were given work.
         Tenures = "tenures",
+        /// Users whom a webhook or a check of credentials turned away.
+        TurnedAway = "turned_away",
         /// Jobs that found nobody.
         Unserved = "unserved",
         /// Kilobits per second away from nodes, a sample each.
