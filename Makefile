@@ -1,7 +1,7 @@
 # The commands of the project; `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-adversary mutants soak
+.PHONY: help run test check bench bench-api bench-adversary mutants soak
 
 help: ## show this list
 	@echo "naap: service levels that anyone can recompute"
@@ -26,6 +26,9 @@ check: ## the quick part of test: formatting, lints, tidy, dependency policy
 
 bench: ## measure the figures we hold ourselves to and print them as a table (minutes, release build)
 	@cargo bench --package naap --bench figures
+
+bench-api: ## put 1 000 requests a second on `naap serve` over a month of a network and print the times (minutes, release build)
+	@cargo bench --quiet --package naap --bench load
 
 bench-adversary: ## measure what liars, and operators that say less or fail more, can gain; fails where a bound does not hold
 	@cargo bench --quiet --package sla --bench adversary

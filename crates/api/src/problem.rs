@@ -3,6 +3,7 @@
 //! A problem is about a request, never about an event. It holds no internals: what went wrong on our side is logged
 //! where it is handled, and the client learns the code and the request id to ask about.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::Json;
@@ -10,7 +11,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{self, Content, Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The media type of problem documents (RFC 9457 section 3).
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -22,8 +25,7 @@ const DETAIL_CHARS_MAX: usize = 300;
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal,)*) => {
         /// Why a request was not answered. Codes never change their meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, utoipa::ToSchema, Serialize)]
-        #[schema(as = ProblemCode)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $code)] $name,)*
         }
@@ -129,6 +131,23 @@ codes! {
     Unhealthy = "E-API-UNHEALTHY", SERVICE_UNAVAILABLE, "Not healthy",
     /// Our own fault.
     Internal = "E-API-INTERNAL", INTERNAL_SERVER_ERROR, "Internal error",
+}
+
+impl PartialSchema for Code {
+    // Derived code would describe the names of the variants: it does not see through the macro.
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Why a request was not answered. Codes never change their meaning."))
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        "ProblemCode".into()
+    }
 }
 
 /// Why a request is not answered, before it is written.

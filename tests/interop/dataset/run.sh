@@ -17,7 +17,7 @@ server=
 # The server is ours, started below.
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-NAAP_DATASET=$work cargo test --quiet --manifest-path "$root/Cargo.toml" --package naap --test e2e \
+NAAP_DATASET=$work cargo test --quiet --manifest-path "$root/Cargo.toml" --workspace --test e2e \
   a_dataset_for_other_readers -- --ignored
 if [ -z "${NAAP_BIN:-}" ]; then
   target=$(cargo metadata --manifest-path "$root/Cargo.toml" --format-version 1 --no-deps |

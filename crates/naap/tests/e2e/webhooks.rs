@@ -199,6 +199,26 @@ fn start(data: &Path) -> Running {
     running
 }
 
+/// Addresses that may not be called are refused, and so is whoever does not give the challenge back.
+fn refuses_what_may_not_be_called(running: &Running, cookie: &str) {
+    for forbidden in
+        ["https://10.0.0.1/", "http://example.org/", "https://169.254.169.254/", "nonsense"]
+    {
+        let (status, said) = subscribe(running, cookie, forbidden);
+        // An address is judged when it is about to be called, whatever name it stands behind.
+        let code = said["code"].as_str().unwrap_or_default();
+        let is_refused = ["E-API-SUBSCRIPTION-URL", "E-API-SUBSCRIPTION-CHALLENGE"].contains(&code);
+        assert!(status == 400 && is_refused, "{forbidden}: {said}");
+    }
+    // Our own API does not give challenges back.
+    let (status, said) = subscribe(running, cookie, &format!("http://{}/", running.at("api")));
+    assert_eq!(
+        (status, said["code"].as_str()),
+        (400, Some("E-API-SUBSCRIPTION-CHALLENGE")),
+        "{said}"
+    );
+}
+
 #[test]
 fn changes_reach_their_subscriber_across_failures_and_restarts() {
     let folder = tempfile::tempdir().unwrap();
@@ -210,23 +230,7 @@ fn changes_reach_their_subscriber_across_failures_and_restarts() {
     let running = start(data);
     window(data, operator, 0, 900_000);
     let cookie = signed_in(&running, &key);
-    for forbidden in
-        ["https://10.0.0.1/", "http://example.org/", "https://169.254.169.254/", "nonsense"]
-    {
-        let (status, said) = subscribe(&running, &cookie, forbidden);
-        assert_eq!(
-            (status, said["code"].as_str()),
-            (400, Some("E-API-SUBSCRIPTION-URL")),
-            "{said}"
-        );
-    }
-    // Our own API does not give challenges back.
-    let (status, said) = subscribe(&running, &cookie, &format!("http://{}/", running.at("api")));
-    assert_eq!(
-        (status, said["code"].as_str()),
-        (400, Some("E-API-SUBSCRIPTION-CHALLENGE")),
-        "{said}"
-    );
+    refuses_what_may_not_be_called(&running, &cookie);
     let (status, made) = subscribe(&running, &cookie, &url);
     assert_eq!(status, 201, "{made}");
     let secret = made["secret"].as_str().unwrap().to_owned();

@@ -84,6 +84,9 @@ impl<'q> Answer<'q> {
         }
         for (group, sums) in sums.into_iter().enumerate() {
             let Some((minute, codes)) = sorted.name(group) else { continue };
+            if sums == Sums::default() {
+                continue;
+            }
             let places = codes.iter().zip(&self.question.by);
             let names = places.map(|(code, dimension)| {
                 let names = chunk.dimensions.get(dimension).map(|names| names.names.as_slice());
@@ -106,7 +109,7 @@ impl<'q> Answer<'q> {
         number
     }
 
-    /// The rows, by time and name. What a row has nothing of is not told in it.
+    /// The rows, by time and name. What a row has nothing of is not told in it, and a row that has nothing is none.
     pub fn rows(self) -> Vec<SeriesRow> {
         let Self { groups, names, question, .. } = self;
         let name = |number: &u32| names.get(*number as usize).cloned().flatten();

@@ -46,7 +46,9 @@ fn by_hand(rollups: &[Rollup], question: &Question) -> Vec<SeriesRow> {
             let mut wanted = sums.clone();
             wanted.columns.retain(|column, _| question.columns.contains(column));
             wanted.histograms.retain(|measure, _| question.histograms.contains(measure));
-            groups.entry((begin, names.clone())).or_default().merge(&wanted);
+            if wanted != Sums::default() {
+                groups.entry((begin, names.clone())).or_default().merge(&wanted);
+            }
         }
     }
     let row = |((minute, names), sums)| SeriesRow { minute, names, sums };
