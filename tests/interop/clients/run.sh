@@ -31,7 +31,7 @@ python3 -m venv "$work/python"
 (cd "$here/go" && go build -o "$work/clients" .)
 
 # A short past is enough for everybody to be known, if not for scores of every grade.
-NAAP_SIMULATION__PAST_DAYS=9 "$NAAP_BIN" dev --simulate --data "$work/data" --listen 127.0.0.1:0 --kafka 127.0.0.1:0 \
+NAAP_SIMULATION__PAST_DAYS=2 "$NAAP_BIN" dev --simulate --data "$work/data" --listen 127.0.0.1:0 --kafka 127.0.0.1:0 \
   >"$work/out" 2>"$work/log" &
 server=$!
 ready=

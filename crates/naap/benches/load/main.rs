@@ -13,6 +13,7 @@
 )]
 #![allow(clippy::cast_precision_loss, clippy::indexing_slicing)]
 
+mod cards;
 mod drive;
 #[path = "../figures/machine.rs"]
 mod machine;
