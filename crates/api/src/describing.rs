@@ -33,10 +33,16 @@ pub fn complete(openapi: &mut OpenApi) {
         }
         let same = "The client has this answer already: its entity tag is in `if-none-match`.";
         say(operation, "304", ResponseBuilder::new().description(same).build());
-        let content = Content::builder().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let is_board = guard::is_board(path);
+        let (name, kind) = if is_board {
+            ("BoardError", Form::Json.media_type())
+        } else {
+            ("Problem", problem::CONTENT_TYPE)
+        };
+        let content = Content::builder().schema(Some(Ref::from_schema_name(name))).build();
         let form = "The answer has none of the forms that `accept` or `format` asks for.";
         let refusal = ResponseBuilder::new().description(form);
-        say(operation, "406", refusal.content(problem::CONTENT_TYPE, content).build());
+        say(operation, "406", refusal.content(kind, content).build());
         if spec.columns.is_some() {
             operation.parameters.get_or_insert_default().push(RefOr::T(format_parameter()));
         }

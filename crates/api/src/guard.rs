@@ -28,6 +28,15 @@ pub fn is_private(path: &str) -> bool {
     path.strip_prefix(PRIVATE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether a path is one of the leaderboard, whose clients read errors in its own form.
+pub fn is_board(path: &str) -> bool {
+    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
+}
+
 /// Takes back from private paths what all answers are given: that others may read and keep them.
 pub async fn seclude(request: Request, next: Next) -> Response {
     let is_private = is_private(request.uri().path());
@@ -69,14 +78,20 @@ pub async fn identify(Given(state): Given<State>, mut request: Request, next: Ne
     request.extensions_mut().insert(RequestId(id.as_str().into()));
     let matched = request.extensions().get::<MatchedPath>();
     let path = matched.map_or("none", MatchedPath::as_str).to_owned();
+    let is_board = is_board(request.uri().path());
     let span = tracing::info_span!("request", id = %id, path = %path);
     let mut response = next.run(request).instrument(span).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let said = response.extensions().get::<Problem>().cloned();
-        let before = std::mem::take(response.headers_mut());
-        response = said.unwrap_or_else(|| problem_for(status)).render(Some(&id));
-        keep_headers(before, response.headers_mut());
+        // What says how the store of the leaderboard is, says so in its own form.
+        let is_said = said.is_some() || !is_json(response.headers());
+        if is_said || !is_board {
+            let before = std::mem::take(response.headers_mut());
+            let said = said.unwrap_or_else(|| problem_for(status));
+            response = if is_board { said.render_short() } else { said.render(Some(&id)) };
+            keep_headers(before, response.headers_mut());
+        }
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {

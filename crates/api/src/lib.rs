@@ -16,6 +16,7 @@ pub mod health;
 pub mod live;
 pub mod metrics;
 pub mod private;
+pub mod regions;
 pub mod routing;
 pub mod sign_in;
 pub mod state;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::routes::board::post_stats::BoardError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -293,10 +294,25 @@ impl Problem {
             request_id,
         };
         let mut response = (status, Json(document)).into_response();
+        let kind = HeaderValue::from_static(CONTENT_TYPE);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        self.head(&mut response);
+        response
+    }
+
+    /// The response as clients of the leaderboard read it: what was wrong and what to do, in one text.
+    pub fn render_short(&self) -> Response {
+        let error = BoardError { error: format!("{}. {}", self.detail, self.instead) };
+        let mut response = (self.code.status(), Json(error)).into_response();
+        self.head(&mut response);
+        response
+    }
+
+    /// Says in the headers what goes with the status.
+    fn head(&self, response: &mut Response) {
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match status {
+        match self.code.status() {
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
@@ -305,7 +321,6 @@ impl Problem {
             }
             _ => {}
         }
-        response
     }
 }
 

@@ -22,7 +22,7 @@ use crate::health::Outcome;
 use crate::paths::Paths;
 use crate::problem::{Code, Document};
 use crate::routes::{
-    badge, clusters, datasets, disagreements, documents, events, explain, export, feed,
+    badge, board, clusters, datasets, disagreements, documents, events, explain, export, feed,
     gpu_metrics, healthz, job, jobs, landing, metrics, network_capabilities, network_demand,
     orchestrator, orchestrators, peer, private, publishers, query, refusals, route, scores,
     sla_score, window, windows,
@@ -41,13 +41,15 @@ use crate::state::State;
             documents (RFC 9457). Nothing but what is private needs a key.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Code, Document<'static>, Outcome)),
+    components(schemas(board::post_stats::BoardError, Code, Document<'static>, Outcome)),
+    paths(board::post_stats::post_stats),
     tags(
         (name = "scores", description = "What orchestrators delivered, by hour."),
         (name = "routing", description = "Who a gateway is to route to, in the words of each client, why not, and what that would have changed."),
         (name = "measures", description = "What work came to and what is on offer, by time, place and kind; no score rests on it."),
         (name = "jobs", description = "Single jobs, and what each party said of them."),
         (name = "windows", description = "Hours, their scorecards and the files to recompute them from."),
+        (name = "leaderboard", description = "What testers posted, in the words of the leaderboard's clients."),
         (name = "evidence", description = "Who speaks, what is missing, and what was refused."),
         (name = "peer", description = "The paths of livepeer-naap-analytics, for its clients: docs/compatibility.md."),
         (name = "live", description = "What happens now."),
@@ -86,6 +88,7 @@ fn reads() -> OpenApiRouter<State> {
         .routes(routes!(documents::openapi_json))
         .merge(route::paths())
         .merge(badge::paths())
+        .merge(board::paths())
         .merge(feed::paths())
         .merge(private::paths())
         .merge(peer::paths())

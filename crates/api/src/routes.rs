@@ -32,6 +32,7 @@ pub mod publishers;
 pub mod refusals;
 
 pub mod badge;
+pub mod board;
 pub mod events;
 pub mod feed;
 pub mod private;

@@ -315,9 +315,44 @@ text_identity!(
     Label, 96, "label"
 );
 
+impl Pipeline {
+    /// A pipeline by its name or by its title: `Text to image` is `text-to-image`.
+    ///
+    /// # Errors
+    /// Where that gives no name.
+    pub fn of_title(text: &str) -> Result<Self, Invalid> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join("-").to_ascii_lowercase().parse()
+    }
+
+    /// Its title, as people are shown it: `text-to-image` is `Text to image`.
+    pub fn title(&self) -> String {
+        if self.as_str() == "llm" {
+            return "LLM".to_owned();
+        }
+        let mut text = self.as_str().replace('-', " ");
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        text
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pipelines_have_a_name_and_a_title() {
+        for (title, name) in
+            [("Text to image", "text-to-image"), ("LLM", "llm"), ("Upscale", "upscale")]
+        {
+            let pipeline = Pipeline::of_title(title).unwrap();
+            assert_eq!((pipeline.as_str(), pipeline.title().as_str()), (name, title));
+            assert_eq!(Pipeline::of_title(name).unwrap(), pipeline);
+        }
+        assert!(Pipeline::of_title("  ").is_err());
+    }
 
     #[test]
     fn addresses_are_strict_in_events_and_lenient_at_the_edge() {

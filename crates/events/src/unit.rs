@@ -79,6 +79,23 @@ impl fmt::Display for UnixMillis {
 #[serde(transparent)]
 pub struct Millis(pub u64);
 
+/// A span of time in microseconds, where a mean of many says more than milliseconds do.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Micros(pub u64);
+
 /// Thousandths of a frame per second: 17 298 is 17.298 fps.
 #[derive(
     Debug,

@@ -72,6 +72,11 @@ impl Foundation {
         Ok(Self { door, gifts, feed, listener, settling, store })
     }
 
+    /// What the record knows of chains.
+    pub fn source(&self) -> pipeline::repair::LedgerSource {
+        self.store.source()
+    }
+
     /// Lets the API answer, with what the other roles give, and repairs gaps from peers. Whoever `is_at_home` may sign in
     /// at the API's own address on this machine, where nothing else is configured.
     pub fn open(

@@ -43,6 +43,7 @@ sections! {
         instance: Instance,
         intake: Intake,
         kafka: Kafka,
+        leaderboard: Leaderboard,
         ledger: Ledger,
         log: Log,
         node: Node,
@@ -131,6 +132,14 @@ sections! {
         connections_max: usize,
         memory_bytes_max: usize,
         idle_ms: u64,
+    }
+    /// Tests that others post.
+    Leaderboard {
+        #[serde(deserialize_with = "path")]
+        secret_file: Option<PathBuf>,
+        regions: Vec<String>,
+        body_bytes_max: usize,
+        requests_max: usize,
     }
     /// The record.
     Ledger {

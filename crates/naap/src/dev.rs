@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use channel::embedded::{Embedded, Limits};
 use channel::{Channel, Publish, Selector, Start, Subscribe};
+use events::identity::PublisherKey;
 use pipeline::Clock;
 use publisher::pump::Way;
 
@@ -20,7 +21,7 @@ use crate::own::{Addresses, Own};
 use crate::process::{Deadline, Signals};
 use crate::simulate::Simulation;
 use crate::store::{self, Store};
-use crate::{doors, process, room, simulate, web};
+use crate::{doors, leaderboard, process, room, simulate, web};
 
 /// Runs the verb.
 pub fn run(config: &Config, console: Console) -> anyhow::Result<()> {
@@ -33,8 +34,8 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let clock = store::clock();
     let listener = web::bind(config.api.listen, "the API", "--listen").await?;
     let open = || async { open(&instance, config, &clock) };
-    let (own, mut simulation, store) = room::wait("the data folder", open).await?;
-    store.vouch([own.node.key(), own.controller.key()]);
+    let (own, mut simulation, collector, store) = room::wait("the data folder", open).await?;
+    store.vouch([own.node.key(), own.controller.key()].into_iter().chain(collector));
     if let Some(simulation) = &mut simulation {
         store.vouch(simulation.keys());
         simulation.past(&instance, &store, &clock)?;
@@ -51,19 +52,17 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     let ways = vec![Way { name: RECORD.to_owned(), channel: Arc::clone(&publish) }];
     let herald = own.herald(&instance, config, ways.clone(), witnesses.clone(), &clock)?;
     let heralding = herald.start(&failures).await?;
-    let plan = Plan {
-        folder: instance.node_folder(&config.node.name),
-        intake: doors::intake(config),
-        kafka: doors::kafka(config),
-        name: config.node.name.clone(),
-        secret: own.node.secret().clone(),
-        speaker: own.speaker(config),
-        ways,
-        witnesses,
-    };
+    let witness = Witness { name: RECORD.to_owned(), source: Arc::new(foundation.source()) };
+    let way = Arc::clone(&publish);
+    let posted = leaderboard::start(&instance, config, way, witness, &clock, &failures).await?;
+    let plan = plan(&instance, config, &own, ways, witnesses);
     let mut node = Node::start(plan, config, &clock, &failures).await?;
     let mut gifts = node.gifts();
     gifts.checks.extend(heralding.checks.iter().cloned());
+    let posted = posted.map(|(node, gift)| {
+        gifts.extend(gift);
+        node
+    });
     let playing = match simulation {
         Some(simulation) => {
             Some(simulation.play(&instance, config, publish, &clock, &failures, &mut gifts).await?)
@@ -88,6 +87,9 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
         playing.stop(deadline).await;
     }
     node.stop(deadline).await;
+    if let Some(posted) = posted {
+        posted.stop(deadline).await;
+    }
     heralding.stop(deadline).await;
     if let Err(error) = embedded.close(deadline.left()).await {
         tracing::warn!(%error, "batches were on their way; they are sent again after the next start");
@@ -97,15 +99,36 @@ async fn dev(config: &Config, console: Console) -> anyhow::Result<()> {
     outcome.and_then(|()| failed.late())
 }
 
+/// The node that the doors speak for.
+fn plan(
+    instance: &Instance,
+    config: &Config,
+    own: &Own,
+    ways: Vec<Way>,
+    witnesses: Vec<Witness>,
+) -> Plan {
+    Plan {
+        folder: instance.node_folder(&config.node.name),
+        intake: doors::intake(config),
+        kafka: doors::kafka(config),
+        name: config.node.name.clone(),
+        secret: own.node.secret().clone(),
+        speaker: own.speaker(config),
+        ways,
+        witnesses,
+    }
+}
+
 /// Who there is, and what the folder keeps.
 fn open(
     instance: &Instance,
     config: &Config,
     clock: &Clock,
-) -> anyhow::Result<(Own, Option<Simulation>, Store)> {
+) -> anyhow::Result<(Own, Option<Simulation>, Option<PublisherKey>, Store)> {
     let own = Own::of(instance, config)?;
     own.trust(instance)?;
+    let collector = leaderboard::trust(instance, config)?;
     let simulation = simulate::prepare(instance, config, clock)?;
     let store = Store::open(instance, config, known_networks(instance)?)?;
-    Ok((own, simulation, store))
+    Ok((own, simulation, collector, store))
 }

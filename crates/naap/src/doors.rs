@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use channel::http::{Limits, Peer};
-use publisher::intake::{http, kafka};
+use publisher::intake::{http, kafka, posted};
 
 use crate::backbone::policy;
 use crate::config::{Config, Error};
 use crate::instance::Instance;
-use crate::{node, store, web};
+use crate::{leaderboard, node, store, web};
 
 /// Whether everything that a configuration names could be used: doors with their files, peers, the policy, the folders'
 /// limits. Nothing is opened and nobody is called.
@@ -33,6 +33,7 @@ fn check_doors(config: &Config) -> anyhow::Result<()> {
     if let Some(door) = intake(config) {
         http::check(&door).context("[intake]")?;
     }
+    posted::check(&leaderboard::door(config)?).context("[leaderboard]")?;
     node::spool_options(Path::new(""), config).check().context("[spool]")
 }
 
@@ -64,6 +65,7 @@ fn probe(config: &Config, has_node: bool) -> anyhow::Result<()> {
     for url in &config.channel.peers {
         peer(config, url)?;
     }
+    posted::check(&leaderboard::door(config)?).context("[leaderboard]")?;
     is_free(config.api.listen)
         .with_context(|| web::taken(config.api.listen, "the API", "--listen"))?;
     if !has_node {

@@ -10,6 +10,7 @@ mod console;
 
 mod instance;
 mod known;
+mod leaderboard;
 mod process;
 mod room;
 mod store;

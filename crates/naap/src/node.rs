@@ -57,6 +57,8 @@ pub struct Node {
     pub intake: Option<SocketAddr>,
     /// Where it hears Kafka.
     pub kafka: Option<SocketAddr>,
+    /// What its doors let in and turned away.
+    pub counts: intake::Counts,
     /// Its sealed batches.
     pub shelf: Shelf,
     /// What it heard, as it was heard.
@@ -138,7 +140,7 @@ impl Node {
         let run = pump.run(ending.clone());
         let pump = failures.watch("publishing", async move { Ok(run.await?) });
         let (intake, kafka) = (node_intake, node_kafka);
-        Ok(Self { intake, kafka, shelf, spool, closing, doors, ending, gifts, pump })
+        Ok(Self { intake, kafka, counts, shelf, spool, closing, doors, ending, gifts, pump })
     }
 
     /// What the API says of it.
@@ -247,7 +249,7 @@ fn gifts(
         to.gauge("naap_spool_records", "Raw records that wait.", &[node], backlog(&spool));
     });
     let (checks, contributors, nodes) = (checks(subject), vec![numbers], vec![heard]);
-    Gifts { checks, contributors, nodes, private: None }
+    Gifts { checks, contributors, nodes, ..Gifts::default() }
 }
 
 /// What doors and translation refused, by the codes that are about events and what becomes of them.

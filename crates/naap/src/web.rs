@@ -18,7 +18,7 @@ use warehouse::Reader;
 
 use crate::config::Config;
 use crate::exports::LedgerExports;
-use crate::store;
+use crate::{leaderboard, store};
 
 /// What roles give to the API.
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub struct Gifts {
     pub nodes: Vec<api::state::Heard>,
     /// What feeds and private views need.
     pub private: Option<api::Private>,
+    /// The door of the leaderboard.
+    pub routes: Option<axum::Router>,
 }
 
 impl Gifts {
@@ -40,6 +42,7 @@ impl Gifts {
         self.contributors.extend(more.contributors);
         self.nodes.extend(more.nodes);
         self.private = more.private.or(self.private.take());
+        self.routes = more.routes.or(self.routes.take());
     }
 }
 
@@ -70,9 +73,13 @@ pub fn router(
         streams: config.api.streams_max,
         ..Limits::default()
     };
+    let routes = match gifts.routes {
+        Some(routes) => routes,
+        None => leaderboard::closed(config, clock)?,
+    };
     let clock = Arc::clone(clock);
     let exports = LedgerExports::new(sources.ledger.clone(), Arc::clone(&sources.warehouse));
-    Ok(api::router(State::new(Parts {
+    let reading = api::router(State::new(Parts {
         checks: gifts.checks,
         clock: Arc::new(move || clock().0),
         contributors: gifts.contributors,
@@ -92,7 +99,8 @@ pub fn router(
             proxies: config.accept.proxies.clone(),
         })),
         warehouse: sources.warehouse,
-    })))
+    }));
+    Ok(reading.merge(routes))
 }
 
 /// Takes an address to listen on.

@@ -20,6 +20,8 @@ mod imports;
 mod kafka;
 #[path = "e2e/kills.rs"]
 mod kills;
+#[path = "e2e/leaderboard.rs"]
+mod leaderboard;
 #[path = "e2e/locks.rs"]
 mod locks;
 #[path = "e2e/operators.rs"]

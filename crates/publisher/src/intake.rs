@@ -7,6 +7,7 @@ pub mod http;
 mod inflate;
 mod item;
 pub mod kafka;
+pub mod posted;
 
 use std::collections::BTreeMap;
 use std::fmt;

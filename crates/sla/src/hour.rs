@@ -37,6 +37,7 @@ use crate::rollup::{Detail, Rollup};
 use crate::supply::{Supply, offered};
 use crate::tally::Tally;
 use crate::tally::link::{Link, links_of};
+use crate::tested::{Tested, tested};
 use crate::window::Hour;
 use about::About;
 use fact::JobFact;
@@ -107,6 +108,8 @@ pub struct Settled {
     pub refused_notes: Vec<Note>,
     /// The counts.
     pub tally: Tally,
+    /// What tests in it gave; read by no score.
+    pub tests: Vec<Tested>,
     /// The batches that hold the events it rests on and prove its silences.
     pub used: BTreeSet<Position>,
 }
@@ -185,6 +188,7 @@ pub fn settle(
         supply: offered(hour, &admission.admitted),
         refused_notes: admission.notes,
         tally,
+        tests: tested(hour, &admission.admitted),
         used,
     }
 }

@@ -7,7 +7,8 @@
 //! counts ([`admit`]); [`mapping`], [`probes`] and [`join`] turn words into jobs with tenures and obligations;
 //! [`tally`] counts them, [`register`] keeps who is known since when; [`hour`] is the whole of one hour, [`context`] what
 //! it leans on; [`score`] and [`scorecard`] are the answer, [`explain`] says why, [`change`] what is worth telling of two
-//! windows, [`route`] whom a gateway should ask for it. [`rollup`] and [`supply`] are for people to look at.
+//! windows, [`route`] whom a gateway should ask for it. [`rollup`], [`supply`] and [`tested`] are for people to
+//! look at.
 #![deny(clippy::float_arithmetic)]
 
 pub mod window;
@@ -28,6 +29,7 @@ pub mod register;
 pub mod rollup;
 pub mod supply;
 pub mod tally;
+pub mod tested;
 
 pub mod context;
 pub mod hour;

@@ -14,6 +14,7 @@ mod lists;
 mod publishers;
 mod standing;
 mod sums;
+mod tested;
 
 use sla::window::Span;
 
@@ -47,6 +48,7 @@ pub use sums::{
     counts_add_up_however_they_are_asked_for, minutes_are_kept_for_a_while,
     offers_are_those_told_last, operators_are_all_who_had_or_offered_work,
 };
+pub use tested::tests_are_found_by_their_own_time;
 
 /// The whole suite, each part in a home of its own that `make` makes.
 ///
@@ -90,6 +92,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     counts_add_up_however_they_are_asked_for,
     minutes_are_kept_for_a_while,
     offers_are_those_told_last,
+    tests_are_found_by_their_own_time,
     operators_are_all_who_had_or_offered_work,
     publishers_are_replaced,
     refusals_are_counted_once,

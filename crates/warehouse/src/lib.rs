@@ -28,6 +28,7 @@ use sla::rollup::Rollup;
 use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
 use sla::supply::Supply;
+use sla::tested::Tested;
 use sla::window::{Hour, Span, Window};
 
 pub use error::Error;
@@ -38,7 +39,7 @@ use record::{
 };
 use view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, TestedHours, WindowRow, WindowView,
 };
 
 /// How long counts are kept by the minute (requirement: 48 hours).
@@ -199,6 +200,15 @@ pub trait Reader: Send + Sync {
     fn supply(&self, network: Network, hours: RangeInclusive<Hour>)
     -> Result<Arc<[Supply]>, Error>;
 
+    /// What tests of this span gave, by their testers' own time: the hours that tell of such, newest first, as long as
+    /// they hold no more than `limit` tests together. They tell of other times too.
+    fn tests(
+        &self,
+        network: Network,
+        span: RangeInclusive<UnixMillis>,
+        limit: usize,
+    ) -> Result<TestedHours, Error>;
+
     /// Every operator that ever had work or offered any, by address.
     fn operators(&self, network: Network) -> Result<Vec<OperatorRow>, Error>;
 
@@ -277,7 +287,7 @@ pub trait Warehouse: Reader {
     /// Marks hours as ones whose longer windows are made, or are not to be.
     fn record_rolled(&self, network: Network, hours: &[Hour]) -> Result<(), Error>;
 
-    /// Keeps the counts of a settled hour for people to look at and what was offered in it, in place of those before;
+    /// Keeps the counts of a settled hour for people to look at, what was offered in it and what tests gave, in place of those before;
     /// [`Self::record_hour`] does so itself. Minutes older than [`MINUTES_KEPT`] before the newest hour go.
     fn record_rollup(
         &self,
@@ -285,6 +295,7 @@ pub trait Warehouse: Reader {
         hour: Hour,
         rollup: &Rollup,
         supply: &[Supply],
+        tests: &[Tested],
     ) -> Result<(), Error>;
 
     /// Takes the jobs of an open hour, each in place of what was known of it, and what it comes to if that was counted.

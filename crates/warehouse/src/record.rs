@@ -13,6 +13,7 @@ use sla::rollup::Rollup;
 use sla::scorecard::Scorecard;
 use sla::supply::Supply;
 use sla::tally::Tally;
+use sla::tested::Tested;
 use sla::window::Hour;
 
 use crate::view::Source;
@@ -126,6 +127,8 @@ pub struct Sums<'a> {
     pub scorecard: &'a Scorecard,
     /// What was offered in it.
     pub supply: &'a [Supply],
+    /// What tests in it gave.
+    pub tests: &'a [Tested],
 }
 
 /// One revision of an hour with everything it came from.
@@ -161,6 +164,8 @@ pub struct HourRecord {
     pub supply: Vec<Supply>,
     /// The counts.
     pub tally: Tally,
+    /// What tests in it gave.
+    pub tests: Vec<Tested>,
     /// The ledger ordinals of the batches it rests on, ascending.
     pub used: Vec<u64>,
 }

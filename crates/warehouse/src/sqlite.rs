@@ -23,6 +23,7 @@ mod scores;
 mod search;
 mod spans;
 mod standing;
+mod tested;
 
 mod answers;
 
@@ -37,6 +38,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sla::hour::fact::JobFact;
 use sla::rollup::Rollup;
 use sla::supply::Supply;
+use sla::tested::Tested;
 use sla::window::Hour;
 
 use crate::record::{
@@ -262,9 +264,11 @@ impl Warehouse for Sqlite {
         hour: Hour,
         rollup: &Rollup,
         supply: &[Supply],
+        tests: &[Tested],
     ) -> Result<(), Error> {
         self.write(rollups::RECORD, |transaction| {
-            rollups::record(transaction, network, hour, rollup, supply)
+            rollups::record(transaction, network, hour, rollup, supply)?;
+            tested::record(transaction, network, hour, tests)
         })
     }
 

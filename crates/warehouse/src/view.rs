@@ -13,6 +13,7 @@ use sla::hour::{EventSet, OpenJobs};
 use sla::scorecard::{Grade, Scorecard, Scored};
 use sla::tally::Tally;
 use sla::tally::cell::WorkClass;
+use sla::tested::Tested;
 use sla::window::{Hour, Window};
 
 /// One revision of an hour, in short.
@@ -254,4 +255,13 @@ pub struct RefusalRow {
     pub last: Hour,
     /// Where.
     pub source: Source,
+}
+
+/// The tests of hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestedHours {
+    /// What the tests of each hour gave, the newest hour first.
+    pub hours: Vec<Arc<[Tested]>>,
+    /// Whether these are all that was asked for.
+    pub is_whole: bool,
 }

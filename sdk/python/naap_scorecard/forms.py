@@ -64,6 +64,11 @@ GPU = {"id?": LABEL, "memory_free_bytes?": U53, "memory_total_bytes?": U53, "mod
 OFFER = {"capacity?": U32, "in_use?": U32, "model?": MODEL, "pipeline": PIPELINE, "price?": PRICE, "runner_version?": LABEL, "warm?": BOOL}
 TOKENS = {"completion?": U53, "prompt?": U53, "rate_milli?": U53, "ttft_ms?": U53}
 TRACK = {"jitter_us?": U53, "loss?": U32, "media": _words("video audio"), "packets_lost?": U53, "packets_received?": U53, "rtt_us?": U53}
+FAULT = {"code": LABEL, "count": U32}
+MEASURED = {
+    "download_us?": U53, "faults": _list(FAULT), "round_trip_us?": U53, "segment_us?": U53, "segments_received?": U32,
+    "segments_sent?": U32, "success_ppm?": U32, "transcode_us?": U53, "upload_us?": U53, "warm?": BOOL,
+}  # fmt: skip
 DELEGATION = {"expiry_ms": U53, "key": DIGEST, "network": NETWORK, "node": NODE, "operator": ADDRESS, "role": ROLE, "serial": U53}
 WORKER = {"capability": PIPELINE, "models": _list(MODEL), "orchestrator": ORCHESTRATOR, "price?": PRICE, "worker": _matches("[0-9a-f]{16}")}
 
@@ -124,8 +129,8 @@ KINDS = {
     "probe.committed": {"commitment": DIGEST, "jobs": U32},
     "probe.revealed": {"commitment": DIGEST, "jobs": _list(JOB), "nonce": DIGEST},
     "probe.observed": {
-        "duration_ms?": U53, "first_output_ms?": U53, "orchestrator": ORCHESTRATOR, "reason?": REASON, "scenario": LABEL,
-        "success": BOOL,
+        "duration_ms?": U53, "first_output_ms?": U53, "measured?": MEASURED, "orchestrator": ORCHESTRATOR,
+        "reason?": REASON, "scenario": LABEL, "success": BOOL,
     },
     "roster.observed": {"as_of_ms": U53, "count": U32, "member": ADDRESS, "role": ROLE, "urls": _list(URL)},
     "delegation.granted": {"delegation": DELEGATION, "signature": _matches("0x[0-9a-f]{130}")},

@@ -7,6 +7,7 @@ mod world;
 
 mod asyncapi;
 mod badge;
+mod board;
 mod delivery;
 mod exports;
 mod feed;

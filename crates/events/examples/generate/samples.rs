@@ -116,7 +116,7 @@ const DATA: &[(&str, &str, &str)] = &[
     ),
     (
         "probe.observed",
-        r#"{"duration_ms":5000,"first_output_ms":900,"orchestrator":@,"reason":"model_error","scenario":"text-to-image-basic/1","success":false}"#,
+        r#"{"duration_ms":5000,"first_output_ms":900,"measured":{"download_us":957000,"faults":[{"code":"HTTP-STATUS-503","count":2}],"round_trip_us":1200000,"segment_us":2008900,"segments_received":28,"segments_sent":15,"success_ppm":933333,"transcode_us":214000,"upload_us":777000,"warm":true},"orchestrator":@,"reason":"model_error","scenario":"text-to-image-basic/1","success":false}"#,
         r#"{"orchestrator":@,"scenario":"text-to-image-basic/1","success":true}"#,
     ),
     (

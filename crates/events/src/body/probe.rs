@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Orchestrator, Reason};
 use crate::identity::{Digest, JobId, Label};
-use crate::unit::Millis;
+use crate::unit::{Micros, Millis, Ppm};
 
 /// A tester bound itself to tests it will make (see [`commitment`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -69,6 +69,9 @@ pub struct Observed {
     /// From sending to the first output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_output_ms: Option<Millis>,
+    /// What the tester measured beside, where its test gives more than right or wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// Who was tested.
     pub orchestrator: Orchestrator,
     /// Why it failed; absent where it did not.
@@ -78,6 +81,60 @@ pub struct Observed {
     pub scenario: Label,
     /// Whether the answer was right.
     pub success: bool,
+}
+
+/// The figures of a test, as testers of the leaderboard report them: means over the segments of a test of transcoding,
+/// or those of one request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Self")]
+pub struct Measured {
+    /// Fetching what came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download_us: Option<Micros>,
+    /// What went wrong, and how often; at most 16.
+    pub faults: Vec<Fault>,
+    /// From sending to the whole answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<Micros>,
+    /// How long a segment plays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment_us: Option<Micros>,
+    /// Segments that came back, of every rendition.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments_received: Option<u32>,
+    /// Segments that were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments_sent: Option<u32>,
+    /// How much of what was asked for came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success_ppm: Option<Ppm>,
+    /// The work itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcode_us: Option<Micros>,
+    /// Sending what goes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload_us: Option<Micros>,
+    /// Whether the model was loaded before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm: Option<bool>,
+}
+
+/// One way in which a test failed, in the tester's own code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(remote = "Self")]
+pub struct Fault {
+    /// The code, without its message.
+    pub code: Label,
+    /// How often.
+    pub count: u32,
+}
+
+crate::object::object_only!(Fault);
+crate::object::object_only!(Measured);
+
+impl Measured {
+    /// The most faults one test tells.
+    pub const FAULTS_MAX: usize = 16;
 }
 
 #[cfg(test)]

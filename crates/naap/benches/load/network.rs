@@ -286,6 +286,7 @@ fn record(shape: &Shape, hour: Hour, detail: Detail) -> HourRecord {
         settled_ms: hour.end().plus(Millis(900_000)),
         supply: supply(shape, hour),
         tally: Tally::default(),
+        tests: Vec::new(),
         used: Vec::new(),
         context,
     }
@@ -337,8 +338,12 @@ pub fn write_open_hour(home: &Sqlite, shape: &Shape, now_ms: u64, turn: u64) {
     // What an hour comes to is counted every five seconds.
     if turn.is_multiple_of(5) {
         let record = record(shape, hour, Detail::Minute);
-        let sums =
-            Sums { rollup: &record.rollup, scorecard: &record.scorecard, supply: &record.supply };
+        let sums = Sums {
+            rollup: &record.rollup,
+            scorecard: &record.scorecard,
+            supply: &record.supply,
+            tests: &[],
+        };
         home.record_provisional(NETWORK, hour, &[], Some(sums), at).unwrap();
     }
 }

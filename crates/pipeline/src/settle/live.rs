@@ -277,7 +277,12 @@ impl Live {
         let (trust, window) = (authority.trust(), Window::hour(hour));
         let asked = Question { context: &context, policy, register, trust, window };
         let scorecard = score_hour(&settled, asked);
-        let sums = Sums { rollup: &settled.rollup, scorecard: &scorecard, supply: &settled.supply };
+        let sums = Sums {
+            rollup: &settled.rollup,
+            scorecard: &scorecard,
+            supply: &settled.supply,
+            tests: &settled.tests,
+        };
         warehouse.record_provisional(network, hour, &[], Some(sums), now)?;
         Ok(())
     }

@@ -71,7 +71,7 @@ pub(super) fn write(
     if is_empty || latest.as_ref().is_some_and(|latest| latest.digest == digest) {
         if !is_empty {
             let (rollup, supply) = (&settled.rollup, settled.supply.as_slice());
-            warehouse.record_rollup(network, hour, rollup, supply)?;
+            warehouse.record_rollup(network, hour, rollup, supply, &settled.tests)?;
         }
         warehouse.record_looked(network, hour, settled_ms)?;
         return Ok(None);
@@ -99,6 +99,7 @@ pub(super) fn write(
         settled_ms,
         supply: settled.supply,
         tally,
+        tests: settled.tests,
         used,
     })?;
     Ok(Some(News::Settled { digest, hour, network, revision }))

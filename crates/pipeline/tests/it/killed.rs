@@ -95,6 +95,7 @@ impl Reader for Killed {
         fn orchestrators(&self, network: Network, now_ms: UnixMillis, page: &Page) -> Paged<OrchestratorRow>;
         fn series(&self, network: Network, question: &Question) -> Vec<SeriesRow>;
         fn supply(&self, network: Network, hours: RangeInclusive<Hour>) -> Arc<[Supply]>;
+        fn tests(&self, network: Network, span: std::ops::RangeInclusive<UnixMillis>, limit: usize) -> warehouse::view::TestedHours;
         fn operators(&self, network: Network) -> Vec<OperatorRow>;
         fn publishers(&self, network: Network, page: &Page) -> Paged<PublisherRow>;
         fn refusals(&self, network: Network, key: Option<&PublisherKey>) -> Vec<RefusalRow>;
@@ -119,7 +120,7 @@ impl Warehouse for Killed {
             sums: Option<Sums<'_>>,
             now_ms: UnixMillis,
         ) -> bool;
-        fn record_rollup(&self, network: Network, hour: Hour, rollup: &Rollup, supply: &[Supply]) -> ();
+        fn record_rollup(&self, network: Network, hour: Hour, rollup: &Rollup, supply: &[Supply], tests: &[sla::tested::Tested]) -> ();
         fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Digest;
         fn record_window(&self, record: &WindowRecord) -> ();
         fn record_rolled(&self, network: Network, hours: &[Hour]) -> ();

@@ -85,6 +85,12 @@ pub(super) fn pipeline(id: u64) -> Option<&'static str> {
     CAPABILITIES.iter().find(|(known, ..)| *known == id).map(|(_, pipeline, _)| *pipeline)
 }
 
+/// The workload of a pipeline: requests, where we know nothing of it.
+pub(super) fn workload(pipeline: &str) -> Workload {
+    let known = CAPABILITIES.iter().find(|(_, name, _)| *name == pipeline);
+    known.map_or(Workload::AiBatch, |(.., workload)| *workload)
+}
+
 /// Whether a name is a pipeline's and so no model's. `noop` is both and counts as a model.
 pub(super) fn is_pipeline(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();

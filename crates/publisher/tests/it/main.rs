@@ -7,6 +7,7 @@ mod http;
 mod identity;
 mod kafka;
 mod outbox;
+mod posted;
 mod pump;
 mod spool;
 mod translate;

@@ -108,6 +108,7 @@ impl Probe {
         let observed = Observed {
             duration_ms: Some(Millis(duration_ms)),
             first_output_ms: first_output_ms.map(Millis),
+            measured: None,
             orchestrator: tested
                 .map_or_else(body::Orchestrator::default, |tested| tested.named.clone()),
             reason,

@@ -299,6 +299,7 @@ pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRec
         settled_ms: hour.end().plus(Millis(900_000 + u64::from(revision))),
         supply: (0..jobs.min(3)).map(|number| supply(hour, number)).collect(),
         tally: tally(jobs),
+        tests: (0..jobs.min(3)).map(|number| super::tested::one(hour, number)).collect(),
         used: (0..256).map(|number| number * 3).collect(),
     }
 }
@@ -325,7 +326,7 @@ pub fn rollup(hour: Hour, jobs: u64, detail: Detail) -> Rollup {
 
 /// What an hour comes to so far.
 pub fn sums<'a>(record: &'a HourRecord, scorecard: &'a Scorecard) -> Sums<'a> {
-    Sums { rollup: &record.rollup, scorecard, supply: &record.supply }
+    Sums { rollup: &record.rollup, scorecard, supply: &record.supply, tests: &record.tests }
 }
 
 /// What an orchestrator offered in an hour.

@@ -142,7 +142,7 @@ pub fn offers_are_those_told_last(home: &dyn Warehouse) {
         assert_eq!(read(HOUR, HOUR.next()), both);
         assert_eq!(read(HOUR.next(), HOUR.next()), of(HOUR.next(), &[0]));
     }
-    home.record_rollup(NETWORK, HOUR.next(), &Rollup::new(Detail::Hour), &[]).unwrap();
+    home.record_rollup(NETWORK, HOUR.next(), &Rollup::new(Detail::Hour), &[], &[]).unwrap();
     assert_eq!(read(HOUR.next(), HOUR.next()), []);
     assert_eq!(read(HOUR.next().next(), HOUR), [], "no span at all");
 }
@@ -151,7 +151,7 @@ pub fn offers_are_those_told_last(home: &dyn Warehouse) {
 pub fn operators_are_all_who_had_or_offered_work(home: &dyn Warehouse) {
     home.record_hour(&sample::record(NETWORK, HOUR, 0, 2)).unwrap();
     let idle = sample::supply(HOUR.next(), 3);
-    home.record_rollup(NETWORK, HOUR.next(), &Rollup::new(Detail::Hour), &[idle]).unwrap();
+    home.record_rollup(NETWORK, HOUR.next(), &Rollup::new(Detail::Hour), &[idle], &[]).unwrap();
     let operators = home.operators(NETWORK).unwrap();
     let known: BTreeSet<_> = operators.iter().map(|row| row.operator).collect();
     let expected: BTreeSet<_> = [0, 1, 3].into_iter().map(sample::operator).collect();

@@ -20,11 +20,11 @@ use crate::sqlite::cache::Cache;
 use crate::sqlite::rollups::Shelf;
 use crate::sqlite::{
     agenda, batches, hours, notes, orchestrators, publishers, rollups, scores, search, spans,
-    standing,
+    standing, tested,
 };
 use crate::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
-    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, WindowRow, WindowView,
+    RevisionRow, ScoreFilter, ScoreRow, ScorecardView, SpanRow, TestedHours, WindowRow, WindowView,
 };
 use crate::{Error, Reader};
 
@@ -235,6 +235,18 @@ impl<S: Source> Reader for S {
     ) -> Result<Arc<[Supply]>, Error> {
         let cache = self.cache();
         self.read(rollups::READ, |connection| Shelf { cache, connection, network }.supply(hours))
+    }
+
+    fn tests(
+        &self,
+        network: Network,
+        span: RangeInclusive<UnixMillis>,
+        limit: usize,
+    ) -> Result<TestedHours, Error> {
+        let cache = self.cache();
+        self.read(tested::READ, |connection| {
+            tested::select(connection, cache, network, &span, limit)
+        })
     }
 
     fn operators(&self, network: Network) -> Result<Vec<OperatorRow>, Error> {

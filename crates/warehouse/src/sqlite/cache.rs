@@ -8,6 +8,7 @@ use events::event::Network;
 use sla::rollup::chunk::Chunk;
 use sla::scorecard::Scorecard;
 use sla::supply::Supply;
+use sla::tested::Tested;
 use sla::window::Window;
 
 /// The most bytes that are kept, about: a month of a hundred orchestrators by the day and its last week by the hour.
@@ -26,6 +27,8 @@ pub enum Key {
     Offered(Network, u64),
     /// What was offered last, of the hours from the first to the second.
     Supply(Network, u64, u64),
+    /// What tests gave that an hour tells of.
+    Tested(Network, u64),
     /// The scorecard of a window.
     Window(Network, Window),
 }
@@ -37,6 +40,8 @@ pub enum Kept {
     Chunk(Arc<Chunk>),
     /// Offers.
     Supply(Arc<[Supply]>),
+    /// Tests.
+    Tested(Arc<[Tested]>),
     /// A scorecard.
     Scorecard(Arc<Scorecard>),
 }

@@ -16,7 +16,7 @@ use crate::page::{Cursor, Page, Paged};
 use crate::record::{HourRecord, Sums};
 use crate::sqlite::column::{Read, Unsigned, bound, int, network as number, rows, sql};
 use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
-use crate::sqlite::{jobs, notes, publishers, rollups, scores, spans};
+use crate::sqlite::{jobs, notes, publishers, rollups, scores, spans, tested};
 use crate::view::{HourView, ProvisionalView, RevisionRow, WindowRow};
 
 pub const RECORD: &str = "record an hour";
@@ -47,6 +47,7 @@ pub fn record(connection: &Connection, record: &HourRecord) -> Result<bool, Erro
     scores::replace(connection, network, hour, &record.scorecard.results, true)?;
     publishers::replace_settled(connection, network, hour, &record.refused)?;
     rollups::record(connection, network, hour, &record.rollup, &record.supply)?;
+    tested::record(connection, network, hour, &record.tests)?;
     notes::replace_settled(connection, network, hour, &record.refused_notes)?;
     connection
         .execute(
@@ -81,9 +82,10 @@ pub fn record_provisional(
     }
     let jobs = jobs::upsert(connection, network, hour, facts)?;
     let packed = match sums {
-        Some(Sums { rollup, scorecard, supply }) => {
+        Some(Sums { rollup, scorecard, supply, tests }) => {
             check(network, hour, scorecard)?;
             rollups::record(connection, network, hour, rollup, supply)?;
+            tested::record(connection, network, hour, tests)?;
             scores::replace(connection, network, hour, &scorecard.results, false)?;
             Some(pack_bytes(ACTION, &scorecard.bytes())?)
         }

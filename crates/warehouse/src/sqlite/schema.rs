@@ -16,11 +16,12 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_standing.sql"),
     include_str!("migrations/0006_rollups.sql"),
     include_str!("migrations/0007_notes.sql"),
+    include_str!("migrations/0008_tested.sql"),
 ];
 
 /// The schema this version knows.
-pub const VERSION: u64 = 7;
-const _: () = assert!(STEPS.len() == 7, "VERSION is the number of steps");
+pub const VERSION: u64 = 8;
+const _: () = assert!(STEPS.len() == 8, "VERSION is the number of steps");
 
 /// Says in the file whose database it is: `naap` in ASCII.
 const APPLICATION: i64 = 0x6e61_6170;

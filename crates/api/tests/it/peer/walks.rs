@@ -85,10 +85,10 @@ async fn what_stays_comes_once_whatever_is_written() {
         let page = u64::try_from(page).unwrap();
         let mut more = alike(10 + page % 3..40, HOUR);
         more.rows.extend(alike(100..100 + 3 * page, HOUR).rows);
-        world.warehouse.record_rollup(sample::NETWORK, HOUR, &more, &[]).unwrap();
+        world.warehouse.record_rollup(sample::NETWORK, HOUR, &more, &[], &[]).unwrap();
         let next = HOUR.next();
         let newer = record(next, alike(1..5 + page, next), Vec::new(), Vec::new());
-        world.warehouse.record_rollup(sample::NETWORK, next, &newer.rollup, &[]).unwrap();
+        world.warehouse.record_rollup(sample::NETWORK, next, &newer.rollup, &[], &[]).unwrap();
     })
     .await;
     let orgs: Vec<String> =

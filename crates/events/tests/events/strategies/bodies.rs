@@ -3,7 +3,7 @@
 use events::body::{Body, Kind, capability, job, node, payment, probe, record, stream};
 use events::event::Role;
 use events::identity::Pseudonym;
-use events::unit::{MilliFps, Ppm};
+use events::unit::{Micros, MilliFps, Ppm};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -25,6 +25,26 @@ fn tokens() -> impl Strategy<Value = job::Tokens> {
         prompt: of(integer()),
         rate_milli: of(integer()),
         ttft_ms: of(span()),
+    })
+}
+
+fn fault() -> impl Strategy<Value = probe::Fault> {
+    record!(probe::Fault { code: label(), count: any::<u32>() })
+}
+
+fn measured() -> impl Strategy<Value = probe::Measured> {
+    let micros = || of(integer().prop_map(Micros));
+    record!(probe::Measured {
+        download_us: micros(),
+        faults: vec(fault(), 0..3),
+        round_trip_us: micros(),
+        segment_us: micros(),
+        segments_received: of(any::<u32>()),
+        segments_sent: of(any::<u32>()),
+        success_ppm: of(any::<u32>().prop_map(Ppm)),
+        transcode_us: micros(),
+        upload_us: micros(),
+        warm: of(any::<bool>()),
     })
 }
 
@@ -265,6 +285,7 @@ fn machine_body(kind: Kind) -> Option<BoxedStrategy<Body>> {
         Kind::ProbeObserved => record!(probe::Observed {
             duration_ms: of(span()),
             first_output_ms: of(span()),
+            measured: of(measured()),
             orchestrator: orchestrator(),
             reason: of(reason()),
             scenario: label(),

@@ -70,6 +70,7 @@ pub fn job(chance: &mut Chance, people: &[Person], number: u64, is_crowded: bool
         let observed = events::body::probe::Observed {
             duration_ms: None,
             first_output_ms: None,
+            measured: None,
             orchestrator: Orchestrator::default(),
             reason: None,
             scenario: "round-trip/1".parse().unwrap(),

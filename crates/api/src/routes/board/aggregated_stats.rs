@@ -1,0 +1,118 @@
+//! `/api/aggregated_stats`: scores by orchestrator and region, as gateways and explorers read them.
+//!
+//! A gateway discards all of an answer for one member that is no number, so every one is; where nothing can be said of
+//! somebody, it is not in it.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State as Given;
+use axum::response::IntoResponse;
+use events::event::Network;
+use events::identity::{Address, Region};
+use serde::{Deserialize, Serialize};
+use sla::tested::board::{Standing, standings};
+use utoipa::IntoParams;
+
+use super::asked::Asked;
+use super::post_stats::Refusals;
+use super::{KEPT, Share};
+use crate::answer::{A_SECOND_MS, Answer};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::schema;
+use crate::state::State;
+
+/// Which scores.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct AggregatedQuery {
+    /// What was tested: `ai` or `transcoding`; without it, models where one is named, else transcoding.
+    #[param(required = false)]
+    job_type: Option<String>,
+    /// The model; goes with `pipeline`.
+    #[param(required = false)]
+    model: Option<String>,
+    /// With the model loaded before, or not; both if not given.
+    #[param(required = false)]
+    model_is_warm: Option<bool>,
+    /// The network; that of this instance if not given.
+    #[param(inline, value_type = schema::Network, required = false)]
+    network: Option<Network>,
+    /// The on-chain address, in any case.
+    #[param(required = false)]
+    orchestrator: Option<String>,
+    /// The pipeline by its name or title; goes with `model`.
+    #[param(required = false)]
+    pipeline: Option<String>,
+    /// The region, in any case.
+    #[param(required = false)]
+    region: Option<String>,
+    /// From this moment on, in Unix seconds; a day before `until` if not given.
+    #[param(required = false)]
+    since: Option<String>,
+    /// Up to this moment, in Unix seconds; now if not given.
+    #[param(required = false)]
+    until: Option<String>,
+}
+
+/// How an orchestrator stands in a region, in numbers of 1.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Stats {
+    /// How much came back.
+    #[schema(value_type = f64, minimum = 0, maximum = 1, example = 1.0)]
+    success_rate: Share,
+    /// How fast; 0 where nothing came back.
+    #[schema(value_type = f64, minimum = 0, maximum = 1, example = 0.742521)]
+    round_trip_score: Share,
+    /// Both together.
+    #[schema(value_type = f64, minimum = 0, maximum = 1, example = 0.909882)]
+    score: Share,
+    /// How many tests that rests on.
+    #[schema(example = 24)]
+    tests: u64,
+}
+
+/// By on-chain address and region.
+type Map = BTreeMap<Address, BTreeMap<Region, Stats>>;
+
+/// Leaderboard scores
+///
+/// A bare object of lower-case addresses to regions to numbers. Of a model where pipeline and model are given, of
+/// transcoding where neither is; of all models with `job_type=ai`, where each kind of work counts once. Whoever was not
+/// tested, or cannot be compared with anybody, is not in it.
+#[utoipa::path(
+    get, path = "/api/aggregated_stats", tag = "leaderboard", params(AggregatedQuery),
+    extensions(("x-naap-cost" = json!(5))),
+    responses((status = 200, description = "The scores.", body = BTreeMap<String, BTreeMap<String, Stats>>), Refusals),
+)]
+pub async fn aggregated_stats(
+    Given(state): Given<State>,
+    Query(query): Query<AggregatedQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let AggregatedQuery { job_type, model, model_is_warm, network, .. } = query;
+    let AggregatedQuery { orchestrator, pipeline, region, since, until, .. } = query;
+    let asked = Asked {
+        job_type,
+        model,
+        model_is_warm,
+        network,
+        orchestrator,
+        pipeline,
+        region,
+        since,
+        until,
+    };
+    let found = asked.find(&state).await?;
+    let map: Map = standings(&found.tests())
+        .into_iter()
+        .filter(|(address, _)| found.operator.is_none_or(|wanted| wanted == *address))
+        .map(|(address, regions)| (address, regions.into_iter().map(stats).collect()))
+        .collect();
+    Ok((KEPT, Answer::for_ms(A_SECOND_MS, map)))
+}
+
+fn stats((region, standing): (Region, Standing)) -> (Region, Stats) {
+    let Standing { round_trip, score, success, tests } = standing;
+    let (round_trip_score, score) = (Share(round_trip), Share(score));
+    (region, Stats { success_rate: Share(success), round_trip_score, score, tests })
+}

@@ -1,0 +1,201 @@
+//! `/api/raw_stats`: the tests of one orchestrator, one by one. Never what was asked of a model and what it answered.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State as Given;
+use axum::response::IntoResponse;
+use events::event::Network;
+use events::identity::{Address, Pipeline, Region};
+use events::unit::{Micros, Ppm};
+use serde::{Deserialize, Serialize, Serializer};
+use sla::tested::Tested;
+use utoipa::IntoParams;
+
+use super::asked::Asked;
+use super::post_stats::Refusals;
+use super::{KEPT, Share};
+use crate::answer::{A_SECOND_MS, Answer};
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::schema;
+use crate::state::State;
+
+/// The most tests of an answer; the newest are in it.
+const ROWS_MAX: usize = 10_000;
+
+/// Which tests.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuery {
+    /// What was tested: `ai` or `transcoding`; without it, models where one is named, else transcoding.
+    #[param(required = false)]
+    job_type: Option<String>,
+    /// The model; goes with `pipeline`.
+    #[param(required = false)]
+    model: Option<String>,
+    /// With the model loaded before, or not; both if not given.
+    #[param(required = false)]
+    model_is_warm: Option<bool>,
+    /// The network; that of this instance if not given.
+    #[param(inline, value_type = schema::Network, required = false)]
+    network: Option<Network>,
+    /// The on-chain address, in any case.
+    #[param(required = false, example = "0x00000000000000000000000000000000000000aa")]
+    orchestrator: Option<String>,
+    /// The pipeline by its name or title; goes with `model`.
+    #[param(required = false)]
+    pipeline: Option<String>,
+    /// The region, in any case.
+    #[param(required = false)]
+    region: Option<String>,
+    /// From this moment on, in Unix seconds; a day before `until` if not given.
+    #[param(required = false)]
+    since: Option<String>,
+    /// Up to this moment, in Unix seconds; now if not given.
+    #[param(required = false)]
+    until: Option<String>,
+}
+
+/// Microseconds as a number of seconds.
+#[derive(Debug, Clone, Copy)]
+struct Seconds(Micros);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Micros(all) = self.0;
+        let text = format!("{}.{:06}", all / 1_000_000, all % 1_000_000);
+        serializer.serialize_f64(text.parse().map_err(serde::ser::Error::custom)?)
+    }
+}
+
+/// What a test gave, as it was posted.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = RawStats)]
+pub struct Raw {
+    /// Where it was made.
+    #[schema(value_type = String)]
+    region: Region,
+    /// Who was tested.
+    #[schema(value_type = schema::Address)]
+    orchestrator: Address,
+    /// How much came back, of 1.
+    #[schema(value_type = f64, minimum = 0, maximum = 1)]
+    success_rate: Share,
+    /// How long it took, in seconds.
+    #[schema(value_type = f64, minimum = 0)]
+    round_trip_time: Seconds,
+    /// What went wrong.
+    errors: Vec<RawError>,
+    /// When it was, in Unix seconds.
+    timestamp: u64,
+    /// How long a segment plays, in seconds; of transcoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    seg_duration: Option<Seconds>,
+    /// Segments that were sent; of transcoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_sent: Option<u32>,
+    /// Segments that came back; of transcoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_received: Option<u32>,
+    /// Seconds of sending; of transcoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    upload_time: Option<Seconds>,
+    /// Seconds of fetching; of transcoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    download_time: Option<Seconds>,
+    /// Seconds of work; of transcoding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    transcode_time: Option<Seconds>,
+    /// The model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// Whether it was loaded before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_is_warm: Option<bool>,
+    /// The title of the pipeline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<String>,
+}
+
+/// One way in which a test failed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct RawError {
+    /// The tester's code.
+    error_code: String,
+    /// Always empty: what was said of an error stays where it was posted.
+    message: String,
+    /// How often.
+    count: u32,
+}
+
+/// Leaderboard tests
+///
+/// The tests of one orchestrator by region, newest first, at most 10000 of them. `orchestrator` has to be given; the
+/// other parameters are those of `/api/aggregated_stats`.
+#[utoipa::path(
+    get, path = "/api/raw_stats", tag = "leaderboard", params(RawQuery),
+    extensions(("x-naap-cost" = json!(5))),
+    responses((status = 200, description = "The tests.", body = BTreeMap<String, Vec<Raw>>), Refusals),
+)]
+pub async fn raw_stats(
+    Given(state): Given<State>,
+    Query(query): Query<RawQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let RawQuery { job_type, model, model_is_warm, network, .. } = query;
+    let RawQuery { orchestrator, pipeline, region, since, until, .. } = query;
+    let asked = Asked {
+        job_type,
+        model,
+        model_is_warm,
+        network,
+        orchestrator,
+        pipeline,
+        region,
+        since,
+        until,
+    };
+    let found = asked.find(&state).await?;
+    let wanted = found.operator.ok_or_else(|| {
+        let instead = "Send an address, 0x and 40 hex digits.";
+        Problem::parameter("orchestrator", "orchestrator is not given", instead)
+    })?;
+    let tests = found.tests();
+    let theirs = tests.into_iter().rev().filter(|test| test.operator == wanted).take(ROWS_MAX);
+    let mut map: BTreeMap<Region, Vec<Raw>> = BTreeMap::new();
+    for test in theirs {
+        if let (Some(region), Some(raw)) = (test.region.clone(), raw(test)) {
+            map.entry(region).or_default().push(raw);
+        }
+    }
+    Ok((KEPT, Answer::for_ms(A_SECOND_MS, map)))
+}
+
+fn raw(test: &Tested) -> Option<Raw> {
+    let measured = &test.measured;
+    let errors = measured.faults.iter().map(|fault| RawError {
+        error_code: fault.code.to_string(),
+        message: String::new(),
+        count: fault.count,
+    });
+    Some(Raw {
+        region: test.region.clone()?,
+        orchestrator: test.operator,
+        success_rate: Share(measured.success_ppm.unwrap_or(Ppm(0))),
+        round_trip_time: Seconds(measured.round_trip_us.unwrap_or(Micros(0))),
+        errors: errors.collect(),
+        timestamp: test.at_ms.0 / 1_000,
+        seg_duration: measured.segment_us.map(Seconds),
+        segments_sent: measured.segments_sent,
+        segments_received: measured.segments_received,
+        upload_time: measured.upload_us.map(Seconds),
+        download_time: measured.download_us.map(Seconds),
+        transcode_time: measured.transcode_us.map(Seconds),
+        model: test.model.as_ref().map(ToString::to_string),
+        model_is_warm: measured.warm,
+        pipeline: test.pipeline.as_ref().map(Pipeline::title),
+    })
+}
