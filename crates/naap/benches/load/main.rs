@@ -54,7 +54,6 @@ impl Server {
         let child = Command::new(env!("CARGO_BIN_EXE_naap"))
             .args(["serve", "--listen", &address.to_string(), "--data"])
             .arg(folder)
-            .env("NAAP_INSTANCE__NETWORK", "simulation")
             .env("NAAP_LOG__LEVEL", "error")
             .stdout(Stdio::null())
             .spawn()
@@ -80,6 +79,7 @@ impl Drop for Server {
 }
 
 fn main() {
+    rustls::crypto::ring::default_provider().install_default().expect("it is the first");
     let asked: Vec<String> = std::env::args().collect();
     let named = |flag: &str| {
         let at = asked.iter().position(|argument| argument == flag)?;

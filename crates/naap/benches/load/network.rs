@@ -28,7 +28,7 @@ use warehouse::sqlite::{Options, Sqlite};
 use crate::cards::scorecard;
 use crate::drive::scatter;
 
-pub const NETWORK: Network = Network::Simulation;
+pub const NETWORK: Network = Network::Livepeer;
 
 /// How large the network is.
 pub struct Shape {
