@@ -9,7 +9,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Needed: Rust (rustup), a C compiler and make; to test also git."
-	@echo "The tests with Kafka clients of other languages need Go, Node with npm, Python 3.11 with venv and openssl, all of"
+	@echo "The tests with clients in other languages need Go, Node with npm, Python 3.11 with venv and openssl, all of"
 	@echo "them packages of a Debian-like system; what is missing is skipped loudly, and fails where CI is set."
 	@echo
 	@echo "Options of run: DATA=dir CAPTURES=dir CAPTURES_AT=time LISTEN=host:port KAFKA=host:port INTAKE=host:port SEED=n"

@@ -78,7 +78,7 @@ impl Default for Visitors {
 }
 
 impl Visitors {
-    /// Allowance each client.
+    /// Gives each client this allowance.
     #[must_use]
     pub fn new(allowance: Allowance) -> Self {
         let (buckets, turned_away) = (Mutex::default(), AtomicU64::new(0));

@@ -159,7 +159,7 @@ fn moved(before: Option<&Standing>, after: Option<&Standing>) -> Vec<MovedPart> 
             workload,
         })
         .collect();
-    // Unknown counts as the far end here: it only decides what is told first.
+    // An unknown bound counts as 0, the far end of a proven one, only to decide which part is listed first.
     let ppm = |it: Option<Ppm>| it.map_or(0, |ppm| ppm.0);
     let reach = |moved: &MovedPart| ppm(moved.before).abs_diff(ppm(moved.after));
     differ.sort_by_key(|moved| std::cmp::Reverse(reach(moved)));

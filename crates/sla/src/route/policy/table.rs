@@ -222,7 +222,7 @@ fn write_span<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(word.map_or("1h", |(word, _)| word))
 }
 
-/// A table that names work by three members of its own, because TOML refuses unknown members only where none is shared.
+/// A table that names work by three members of its own: serde cannot deny unknown members of a flattened struct.
 macro_rules! names_work {
     ($name:ident) => {
         impl $name {
