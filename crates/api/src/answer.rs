@@ -68,7 +68,7 @@ impl<T: Serialize> IntoResponse for Answer<T> {
     }
 }
 
-/// Why each null of an object is null, by the member's name. Empty where nothing is unknown.
+/// Why each null member of an object is null, by its name. Empty if nothing is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(value_type = BTreeMap<String, String>, example = json!({"score_ppm": "12 obligations known, 8 more to a score"}))]
 pub struct Reasons(BTreeMap<&'static str, String>);
@@ -93,10 +93,10 @@ impl Reasons {
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// The most items this page could have.
+    /// The maximum number of items on this page.
     #[schema(minimum = 1, maximum = 500)]
     pub limit: u16,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     pub network: Network,
     /// The cursor of the next page; null on the last.
@@ -109,10 +109,10 @@ pub struct Work {
     /// The workload.
     #[schema(value_type = schema::Workload)]
     pub workload: Workload,
-    /// The pipeline; null where nobody named one.
+    /// The pipeline; null if none was named.
     #[schema(value_type = Option<String>)]
     pub pipeline: Option<Pipeline>,
-    /// The model; null where nobody named one.
+    /// The model; null if none was named.
     #[schema(value_type = Option<String>)]
     pub model: Option<Model>,
     /// Why a member is null.

@@ -52,7 +52,7 @@ pub fn document(openapi: &OpenApi) -> Value {
         "channels": {
             "live": {
                 "address": "/v1/events",
-                "title": "What happens now",
+                "title": "Live events",
                 "description": "Server-sent events over HTTP. The field `event` is the name of the message, `id` goes \
                                 into `Last-Event-ID` to go on behind it, and `data` is the payload on one line.",
                 "messages": heard,

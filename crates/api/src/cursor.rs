@@ -74,7 +74,7 @@ impl List {
             return Err(unusable("the cursor belongs to another list"));
         }
         if incoming.filter != self.filter {
-            return Err(unusable("the cursor belongs to other filters"));
+            return Err(unusable("the cursor belongs to the same list with other filters"));
         }
         Ok(incoming.after)
     }

@@ -31,7 +31,7 @@ pub fn complete(openapi: &mut OpenApi) {
         if !spec.media_types.iter().any(|kind| kind == Form::Json.media_type()) {
             continue;
         }
-        let same = "The client has this answer already: its entity tag is in `if-none-match`.";
+        let same = "Not modified: the entity tag of this answer is in `if-none-match`.";
         say(operation, "304", ResponseBuilder::new().description(same).build());
         let is_board = guard::is_board(path);
         let (name, kind) = if is_board {
@@ -40,7 +40,7 @@ pub fn complete(openapi: &mut OpenApi) {
             ("Problem", problem::CONTENT_TYPE)
         };
         let content = Content::builder().schema(Some(Ref::from_schema_name(name))).build();
-        let form = "The answer has none of the forms that `accept` or `format` asks for.";
+        let form = "Not available in the format that `accept` or `format` asks for.";
         let refusal = ResponseBuilder::new().description(form);
         say(operation, "406", refusal.content(kind, content).build());
         if spec.columns.is_some() {

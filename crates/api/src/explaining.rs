@@ -35,7 +35,7 @@ pub struct Explained {
     pub explanation: Explanation,
     /// The jobs that cost it most, of those looked at.
     pub moved: Vec<Moved>,
-    /// How many jobs were looked at.
+    /// How many jobs were examined.
     pub looked_at: usize,
     /// Whether those were all.
     pub is_whole: bool,

@@ -16,19 +16,19 @@ use crate::schema;
 /// One change.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct FeedItem {
-    /// A name that no other change has, the same wherever it is computed.
+    /// A unique id, the same wherever it is computed.
     id: String,
-    /// Where it is explained.
+    /// The URL that explains the score.
     url: String,
-    /// In short.
+    /// A short title.
     title: String,
-    /// In words.
+    /// The change in words.
     content_text: String,
-    /// When the window was made, by RFC 3339.
+    /// When the window was computed, as RFC 3339 text.
     date_published: String,
-    /// The length of the window, and what became of the score.
+    /// The length of the window, and the kind of change.
     tags: Vec<&'static str>,
-    /// The same for machines.
+    /// The same change for programs.
     #[serde(rename = "_naap")]
     naap: ScoreChange,
 }
@@ -36,7 +36,7 @@ pub struct FeedItem {
 /// What became of a score.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreChange {
-    /// What became of it: `appeared`, `disappeared`, `grade` or `score`.
+    /// The kind of change: `appeared`, `disappeared`, `grade` or `score`.
     #[schema(value_type = schema::Change)]
     change: What,
     /// The network.
@@ -51,36 +51,36 @@ pub struct ScoreChange {
     /// The window it is compared with.
     #[schema(value_type = schema::Window)]
     before_window: Window,
-    /// The evidence grade; null where the window does not name the operator.
+    /// The evidence grade; null if the window does not name the operator.
     #[schema(value_type = Option<schema::Grade>)]
     grade: Option<Grade>,
     /// The evidence grade before.
     #[schema(value_type = Option<schema::Grade>)]
     before_grade: Option<Grade>,
-    /// The score in parts per million; null where there is none.
+    /// The score in parts per million; null if there is none.
     #[schema(value_type = Option<u32>)]
     score_ppm: Option<Ppm>,
-    /// The score before.
+    /// The score before, in parts per million.
     #[schema(value_type = Option<u32>)]
     before_score_ppm: Option<Ppm>,
-    /// The parts of the score that moved, furthest first, at most eight.
+    /// The components of the score that moved, largest move first, at most eight.
     moved: Vec<ScoreMove>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// A part of a score that is not what it was.
+/// A component of a score that changed.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreMove {
-    /// The part, as `/v1/explain` names it.
+    /// The name of the component, as `/v1/explain` has it.
     name: String,
-    /// The workload it is of; null of a score without parts by workload.
+    /// The workload it belongs to; null if the score has no components by workload.
     #[schema(value_type = Option<schema::Workload>)]
     workload: Option<Workload>,
-    /// What is proved of it in parts per million; null where nothing is.
+    /// Its lower bound now, in parts per million; null if nothing is proved.
     #[schema(value_type = Option<u32>)]
     lower_ppm: Option<Ppm>,
-    /// What was proved of it before.
+    /// Its lower bound before, in parts per million; null if nothing was proved.
     #[schema(value_type = Option<u32>)]
     before_lower_ppm: Option<Ppm>,
     /// Why a member is null.

@@ -129,9 +129,10 @@ pub async fn pace(
         }
         Err(Spent { purse, wait }) => {
             let seconds = whole_seconds(wait);
-            let detail = format!("this client asks too often: the request costs {cost} of it");
+            let detail =
+                format!("too many requests: this one costs {cost} of the client's allowance");
             let instead =
-                format!("Send it again in {seconds} s; RateLimit-Policy says how often you may.");
+                format!("Send it again in {seconds} s; RateLimit-Policy gives the allowance.");
             let mut response = Problem::new(Code::Paced, detail, instead).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             say(visitors, purse, response.headers_mut());
@@ -200,8 +201,12 @@ pub async fn bound(Given(state): Given<State>, request: Request, next: Next) -> 
     let patience = Duration::from_millis(limits.request_ms);
     tokio::time::timeout(patience, next.run(request)).await.unwrap_or_else(|_| {
         let detail = format!("no answer within {} ms", limits.request_ms);
-        Problem::new(Code::Slow, detail, "Ask for less, with a lower limit, or later.")
-            .into_response()
+        Problem::new(
+            Code::Slow,
+            detail,
+            "Ask for less, with a lower limit or a shorter time, or try again later.",
+        )
+        .into_response()
     })
 }
 
@@ -237,16 +242,16 @@ pub async fn no_method() -> Problem {
 }
 
 fn no_path_problem() -> Problem {
-    let instead = "GET /v1/openapi.json lists every path. In a path, the slash of a long window is written %2F.";
+    let instead = "GET /v1/openapi.json lists every path. In a path, write the slash of a long window as %2F.";
     Problem::new(Code::Path, "there is nothing at this path", instead)
 }
 
 fn no_method_problem() -> Problem {
-    let instead = "Send GET; what changes something for signed-in users is described at /docs.";
-    Problem::new(Code::Method, "this path does not take this method", instead)
+    let instead = "Send GET; /docs shows the few paths that accept POST or DELETE.";
+    Problem::new(Code::Method, "this path does not accept this method", instead)
 }
 
 fn body_problem() -> Problem {
-    let detail = "the request's body is longer than any path takes";
+    let detail = "the body of the request is longer than any path accepts";
     Problem::new(Code::Body, detail, "Send GET without a body, or a shorter body.")
 }

@@ -9,7 +9,7 @@ use crate::problem::{Code, Problem};
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it works.
+    /// Whether it passes.
     pub is_ok: bool,
     /// What was seen, with units: how far behind, how full, or what failed.
     pub detail: String,
@@ -43,15 +43,15 @@ impl Check {
     }
 }
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = HealthCheck)]
 pub struct Outcome {
-    /// What was looked at.
+    /// The name of the check.
     pub name: &'static str,
-    /// Whether it works.
+    /// Whether it passes.
     pub ok: bool,
-    /// What was seen.
+    /// What was found.
     pub detail: String,
 }
 
@@ -64,13 +64,13 @@ pub fn look(checks: &[Check]) -> Vec<Outcome> {
     checks.iter().map(outcome).collect()
 }
 
-/// Everything that must work does.
+/// Every check passes.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Healthy {
     /// `ok`.
     #[schema(example = "ok")]
     status: &'static str,
-    /// What was looked at.
+    /// The name of the check.
     checks: Vec<Outcome>,
 }
 
@@ -87,7 +87,8 @@ pub fn verdict(checks: Vec<Outcome>) -> Result<Healthy, Problem> {
     if wrong.is_empty() {
         return Ok(Healthy { status: "ok", checks });
     }
-    let instead = "Look at the failed checks; every other path goes on answering from what it has.";
+    let instead =
+        "Look at the failed checks; the other paths keep answering from the data there is.";
     let mut problem = Problem::new(Code::Unhealthy, wrong.join("; "), instead);
     problem.checks = Some(serde_json::to_value(&checks).expect("names, words and flags"));
     Err(problem)

@@ -13,7 +13,7 @@ use warehouse::Reader;
 
 use crate::problem::Problem;
 
-/// A length of time that windows of several hours have, as requests name it.
+/// The length of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 pub enum Length {
     /// 24 hours.

@@ -98,7 +98,7 @@ pub struct WindowSettled {
     pub network: Network,
     /// Which revision.
     pub revision: u32,
-    /// When it was settled.
+    /// When it was settled, in Unix milliseconds.
     pub settled_ms: UnixMillis,
     /// The window.
     pub window: Window,
@@ -195,9 +195,9 @@ pub struct Message {
     pub data: String,
     /// Its name.
     pub id: MessageId,
-    /// The network it is about.
+    /// The network.
     pub network: Network,
-    /// What it tells.
+    /// The metric.
     pub topic: Topic,
 }
 

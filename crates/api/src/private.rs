@@ -52,11 +52,11 @@ pub enum Status {
 /// Where changes of one address's score are sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// When it was made.
+    /// When it was created, in Unix milliseconds.
     pub created_ms: UnixMillis,
-    /// How many messages were taken.
+    /// How many messages were delivered.
     pub delivered: u64,
-    /// How often sending the next message failed in a row.
+    /// How many attempts in a row to send the next message failed.
     pub failures: u32,
     /// Its name.
     pub id: String,

@@ -115,11 +115,11 @@ codes! {
     /// A query that is too long.
     QueryLength = "E-API-QUERY-LENGTH", URI_TOO_LONG, "Query too long",
     /// The answer cannot be written as the request wants it.
-    Format = "E-API-FORMAT", NOT_ACCEPTABLE, "Not served in this form",
+    Format = "E-API-FORMAT", NOT_ACCEPTABLE, "Format not available",
     /// The client has asked too often.
     Paced = "E-API-PACED", TOO_MANY_REQUESTS, "Too many requests",
     /// What is known is too old to be an answer.
-    Stale = "E-API-STALE", SERVICE_UNAVAILABLE, "Too old to be an answer",
+    Stale = "E-API-STALE", SERVICE_UNAVAILABLE, "Scores too old",
     /// Nobody can be listed, which is not to be told as an empty list.
     Nobody = "E-API-NOBODY", SERVICE_UNAVAILABLE, "Nobody to list",
     /// Too many requests are under way.
@@ -174,7 +174,7 @@ pub struct Document<'a> {
     #[serde(rename = "type")]
     #[schema(example = "urn:naap:problem:E-API-PARAMETER-UNKNOWN")]
     pub kind: String,
-    /// What problems of this code are about.
+    /// A short title, the same for every problem with this code.
     pub title: &'a str,
     /// The HTTP status.
     #[schema(value_type = u16)]
@@ -185,14 +185,14 @@ pub struct Document<'a> {
     pub code: Code,
     /// What to send instead, or what to do.
     pub instead: &'a str,
-    /// The query parameter or path segment it is about; absent where it is about none.
+    /// The query parameter or path segment at fault; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<&'a str>,
     /// The outcome of each check; on `/healthz` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<crate::health::Outcome>>)]
     pub checks: Option<&'a Value>,
-    /// The id of the request, also in the header `x-request-id`; absent where none was given out.
+    /// The id of the request, also in the header `x-request-id`; absent if it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<&'a str>,
 }
@@ -205,11 +205,11 @@ impl utoipa::IntoResponses for Problems {
         let texts = [
             (
                 "400",
-                "An unknown, repeated or invalid parameter, cursor or header. Nothing is guessed.",
+                "An unknown, repeated or invalid parameter, cursor or header. Nothing is guessed or ignored.",
             ),
-            ("404", "Nothing is known under this path or name."),
-            ("429", "This client asks too often: try again after `retry-after`."),
-            ("503", "Too busy, too slow, or the store failed: try again after `retry-after`."),
+            ("404", "There is nothing under this path or name."),
+            ("429", "Too many requests: try again after `retry-after`."),
+            ("503", "Overloaded, timed out, or the store failed: try again after `retry-after`."),
             ("default", "Any other error."),
         ];
         let response = |text: &str| {
@@ -262,8 +262,8 @@ impl Problem {
     pub fn internal() -> Self {
         Self::new(
             Code::Internal,
-            "the answer could not be made",
-            "Report it with the request id, which is in the server's log.",
+            "the answer could not be computed",
+            "Report it with the request id, which also stands in the server's log.",
         )
     }
 

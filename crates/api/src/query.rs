@@ -121,7 +121,7 @@ fn check_names(query: &str, known: &[Parameter]) -> Result<(), Problem> {
             return Err(Problem::new(Code::ParameterUnknown, detail, instead).about(&shown(&name)));
         }
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            let detail = format!("{name}: not UTF-8");
+            let detail = format!("{name} is not UTF-8");
             return Err(Problem::parameter(&name, detail, "Percent-encode UTF-8 text."));
         }
         let is_list = known.iter().any(|parameter| parameter.name == name && is_list(parameter));
@@ -153,7 +153,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
-            Problem::parameter("path", "a segment is not UTF-8", "Percent-encode UTF-8 text.")
+            Problem::parameter(
+                "path",
+                "a segment of the path is not UTF-8",
+                "Percent-encode UTF-8 text.",
+            )
         })?;
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         Ok(Self(params.iter().map(owned).collect()))
@@ -200,7 +204,10 @@ impl<'de> Deserialize<'de> for Limit {
         let limit = text.parse().ok().filter(|limit| (1..=Self::MAX).contains(limit));
         limit.map(Self).ok_or_else(|| {
             let text = shown(&text);
-            de::Error::custom(format_args!("{text:?} is no whole number from 1 to {}", Self::MAX))
+            de::Error::custom(format_args!(
+                "{text:?} is not a whole number from 1 to {}",
+                Self::MAX
+            ))
         })
     }
 }

@@ -7,7 +7,7 @@ use events::identity::Region;
 pub struct Place {
     /// What it is called in requests and answers.
     pub id: &'static str,
-    /// What people call it.
+    /// Its display name.
     pub name: &'static str,
     /// Whether models are tested there.
     pub ai: bool,

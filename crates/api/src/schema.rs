@@ -37,7 +37,7 @@ macro_rules! texts {
 texts! {
     /// An Ethereum address in lower-case hex.
     Address, "^0x[0-9a-f]{40}$", "0xd00354656922168815fcd1e51cbddb9e359e3c7f";
-    /// A job's shared pseudonym, the same from every party, in lower-case hex.
+    /// A job's pseudonym, the same for every party that reports on it, in lower-case hex.
     JobId, "^[0-9a-f]{32}$", "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
     /// A SHA-256 digest in lower-case hex.
     Digest, "^[0-9a-f]{64}$", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -49,7 +49,7 @@ texts! {
     Window, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z(/(24h|7d|28d))?$", "2026-01-08T21Z";
     /// An hour in UTC.
     Hour, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}Z$", "2026-01-08T21Z";
-    /// Where an orchestrator answers.
+    /// The service URL of an orchestrator.
     ServiceUrl, "^https?://.+:[0-9]+$", "https://orchestrator.example:8935";
     /// An address's signature by EIP-191 in lower-case hex, with `v` of 27 or 28.
     AddressSignature, "^0x[0-9a-f]{130}$", "0xe5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b1b";
@@ -84,39 +84,39 @@ macro_rules! words {
 }
 
 words! {
-    /// The network. Two networks never meet in one answer.
+    /// The network. An answer is about one network only.
     Network = events::event::Network;
     /// What a node does.
     Role = events::event::Role;
     /// The kind of work.
     Workload = events::event::Workload;
-    /// Whether the work was wanted or was a test.
+    /// Whether users asked for the work (`organic`) or it was a test (`probe`).
     Origin = events::event::Origin;
     /// The kind of a statement.
     Kind = events::body::Kind;
     /// Why work failed, ended early or changed hands.
     Reason = events::body::Reason;
-    /// How much independent evidence stands behind a score: A three or more sources, B two, C one, D unsigned feeds alone.
+    /// How much independent evidence supports a score: A three or more sources, B two, C one, D only unsigned feeds.
     Grade = sla::scorecard::Grade;
-    /// What became of a score from one window to the next.
+    /// How a score changed from one window to the next.
     Change = sla::change::What;
-    /// Whether words were signed by who saw it or collected from an unsigned feed.
+    /// Whether reports were signed by those who saw it (`signed`) or collected from an unsigned feed (`collected`).
     Word = crate::scope::Spoken;
-    /// How much time each row spans.
+    /// The time that each row covers.
     Step = crate::scope::Step;
-    /// What rows are told apart by.
+    /// A dimension to group by.
     Dimension = sla::rollup::Dimension;
-    /// How an address is tied to others: by who pays, or by the host it answers at.
+    /// How an address is tied to another: by a common payer or a common host.
     Tie = sla::tally::link::Tie;
     /// What a dataset is for.
     DatasetKind = crate::routes::datasets::Kind;
     /// How several scores become one.
     Combine = sla::route::policy::table::Combine;
-    /// Why one is listed.
+    /// Why an orchestrator is listed.
     Listed = sla::route::reason::Listed;
-    /// Why one is left out.
+    /// Why an orchestrator is left out.
     RouteCode = sla::route::reason::Code;
-    /// How a job stands.
+    /// The state of a job.
     JobState = sla::hour::fact::State;
     /// What a tenure owes.
     Obligation = sla::tally::outcome::Obligation;

@@ -22,16 +22,16 @@ pub const STEPS_MAX: u64 = 2_000;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
-    /// Only what this gateway, tester or collector told: 0x and 40 lower-case hex digits.
+    /// Only what this gateway, tester or collector reported: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     pub gateway: Option<Address>,
-    /// Only what was told of the gateway that an unsigned feed named so.
+    /// Only work of the gateway that an unsigned feed calls by this name.
     #[param(value_type = String, required = false)]
     pub gateway_name: Option<GatewayName>,
-    /// Only the graphics card with this id; ids churn.
+    /// Only the GPU with this id; GPU ids are not stable.
     #[param(value_type = String, required = false)]
     pub gpu: Option<Label>,
-    /// Only graphics cards of this kind, such as `NVIDIA GeForce RTX 4090`.
+    /// Only GPUs of this model, such as `NVIDIA GeForce RTX 4090`.
     #[param(value_type = String, required = false)]
     pub hardware: Option<Label>,
     /// Only this model.
@@ -43,19 +43,20 @@ pub struct Scope {
     /// Only this operator: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     pub operator: Option<Address>,
-    /// Only work that was wanted, or only tests.
+    /// `organic`: only work that users asked for; `probe`: only tests.
     #[param(inline, value_type = schema::Origin, required = false)]
     pub origin: Option<Origin>,
     /// Only this pipeline.
     #[param(value_type = String, required = false)]
     pub pipeline: Option<Pipeline>,
-    /// Only what was told in this region.
+    /// Only what was reported in this region.
     #[param(value_type = String, required = false)]
     pub region: Option<Region>,
-    /// Only work at this address of an orchestrator, such as `https://orchestrator.example:8935`.
+    /// Only work at this service URL of an orchestrator, such as `https://orchestrator.example:8935`.
     #[param(inline, value_type = schema::ServiceUrl, required = false)]
     pub url: Option<ServiceUrl>,
-    /// Only words that were signed by who saw it, or only those collected from unsigned feeds.
+    /// `signed`: only what was reported and signed by those who saw it; `collected`: only what was collected from
+    /// unsigned feeds.
     #[param(inline, value_type = schema::Word, required = false)]
     pub word: Option<Spoken>,
     /// Only this workload.
@@ -138,11 +139,11 @@ impl Step {
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Time {
-    /// From this moment on, in Unix milliseconds, back to the beginning of its step; if not given, an hour, six hours, a
-    /// day or thirty days back, as the step asks.
+    /// The start of the time range, in Unix milliseconds, rounded down to a whole step; if not given, an hour before
+    /// the end for steps of `1m`, six hours for `5m`, a day for `1h` and thirty days for `1d`.
     #[param(value_type = u64, required = false)]
     pub from_ms: Option<UnixMillis>,
-    /// Up to this moment, in Unix milliseconds, on to the end of its step; now if not given.
+    /// The end of the time range, in Unix milliseconds, rounded up to a whole step; now if not given.
     #[param(value_type = u64, required = false)]
     pub to_ms: Option<UnixMillis>,
 }
@@ -163,7 +164,7 @@ impl Time {
     pub fn steps(self, step: Step, now: UnixMillis) -> Result<Steps, Problem> {
         for (name, moment) in [("from_ms", self.from_ms), ("to_ms", self.to_ms)] {
             if moment.is_some_and(|moment| !moment.is_plausible()) {
-                let detail = format!("{name}: not between 2020 and 2100");
+                let detail = format!("{name} is not between 2020 and 2100");
                 return Err(Problem::parameter(name, detail, "Send Unix milliseconds."));
             }
         }
@@ -175,11 +176,13 @@ impl Time {
         };
         if from >= to {
             let detail = "to_ms is not after from_ms";
-            return Err(Problem::parameter("to_ms", detail, "Send a moment after from_ms."));
+            return Err(Problem::parameter("to_ms", detail, "Send a time after from_ms."));
         }
         if (to - from) / minutes > STEPS_MAX {
-            let detail =
-                format!("{} steps of {step}, more than {STEPS_MAX}", (to - from) / minutes);
+            let detail = format!(
+                "the time range has {} steps of {step}, more than {STEPS_MAX}",
+                (to - from) / minutes
+            );
             let instead = "Ask for a shorter time, or for wider steps.";
             return Err(Problem::parameter("from_ms", detail, instead));
         }

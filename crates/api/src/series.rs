@@ -17,7 +17,7 @@ use crate::state::State;
 
 /// What is asked for a page.
 pub struct Asked<'a> {
-    /// What rows are told apart by.
+    /// A dimension to group by.
     pub by: &'a [Dimension],
     /// `next` of the page before.
     pub cursor: Option<&'a str>,
@@ -29,7 +29,7 @@ pub struct Asked<'a> {
     pub metrics: &'a [Metric],
     /// What is asked about.
     pub scope: &'a Scope,
-    /// How much time each row spans.
+    /// The time that each row covers.
     pub step: Step,
     /// Over which time.
     pub time: Time,
@@ -39,7 +39,7 @@ pub struct Asked<'a> {
 pub struct SeriesPage {
     /// The most rows it could have.
     pub limit: u16,
-    /// The network it is about.
+    /// The network.
     pub network: Network,
     /// The cursor of the next page.
     pub next: Option<String>,

@@ -144,7 +144,7 @@ impl SignIn {
         let token = self.token(headers);
         token.and_then(|token| self.lock().find(&token, now)).ok_or_else(|| {
             let instead = "GET /v1/private/nonce, sign a message with it, and POST it to /v1/private/sign-in.";
-            Problem::new(Code::SignedOut, "nobody is signed in, or no more", instead)
+            Problem::new(Code::SignedOut, "not signed in, or the session has ended", instead)
         })
     }
 
@@ -166,13 +166,13 @@ impl SignIn {
         };
         let sites = headers.get_all("sec-fetch-site");
         if sites.iter().any(|site| site != "same-origin") {
-            return refuse("a page of another site sent it".to_owned());
+            return refuse("the request was sent by a page of another site".to_owned());
         }
         match headers.get_all(ORIGIN).iter().find(|origin| *origin != self.origin.as_str()) {
             Some(origin) => {
                 let shown: String =
                     String::from_utf8_lossy(origin.as_bytes()).chars().take(80).collect();
-                refuse(format!("it comes from {shown:?}"))
+                refuse(format!("the request comes from {shown:?}"))
             }
             None => Ok(()),
         }
@@ -214,7 +214,7 @@ impl SignIn {
 
     fn check_time(&self, message: &Message, now: UnixMillis) -> Result<(), Problem> {
         let late = |why: &str| {
-            let instead = "Ask for another nonce and sign a message with the time as it is now.";
+            let instead = "Get a new nonce and sign a message with the current time.";
             Err(Problem::new(Code::SignInTime, why, instead))
         };
         if message.issued_ms > now.plus(CLOCKS_APART) {
@@ -227,7 +227,7 @@ impl SignIn {
             return late("the message has expired");
         }
         if message.not_before_ms.is_some_and(|begin| begin > now) {
-            return late("the message does not hold yet");
+            return late("the message is not valid yet");
         }
         Ok(())
     }
@@ -273,7 +273,7 @@ fn malformed(why: Malformed) -> Problem {
         Malformed::Part(_) => Code::SignInMessage,
         Malformed::Version => Code::SignInVersion,
     };
-    let instead = "Sign a message as ERC-4361 has it, line by line, with a line feed after each but the last.";
+    let instead = "Sign a message exactly as ERC-4361 lays it out, with a line feed after every line but the last.";
     Problem::new(code, why.to_string(), instead)
 }
 

@@ -84,7 +84,7 @@ pub struct Parts {
     pub contributors: Vec<Contributor>,
     /// Where exports come from.
     pub exports: Arc<dyn Exports>,
-    /// What happens now.
+    /// Live events.
     pub feed: Arc<Feed>,
     /// Where batches are read back from.
     pub ledger: LedgerSource,
@@ -203,7 +203,7 @@ impl State {
         &self.0.delegates
     }
 
-    /// What happens now.
+    /// Live events.
     pub fn feed(&self) -> &Feed {
         &self.0.feed
     }

@@ -33,6 +33,6 @@ pub fn newest(sources: &Sources, network: Network, spans: &[Span]) -> Result<Win
         }
     }
     let detail = format!("no window of {network} has settled yet");
-    let instead = "Wait for the first hour to settle; GET /v1/windows tells when it has.";
+    let instead = "Wait for the first hour to settle; GET /v1/windows shows when it has.";
     Err(Problem::new(Code::Unsettled, detail, instead).about("window"))
 }

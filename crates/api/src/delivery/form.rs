@@ -61,7 +61,7 @@ pub fn asked(request: &mut Request, spec: &Spec) -> Result<Form, Problem> {
             let form = Form::ALL.iter().copied().find(|form| form.as_str() == word);
             let form = form.ok_or_else(|| {
                 let detail =
-                    format!("format: {:?} is none", word.chars().take(80).collect::<String>());
+                    format!("there is no format {:?}", word.chars().take(80).collect::<String>());
                 Problem::new(Code::Format, detail, "Send one of: json, csv, parquet.").about(FORMAT)
             })?;
             *request.uri_mut() = without_format(request.uri());

@@ -24,7 +24,7 @@ use crate::state::State;
 use picture::{Picture, Tone};
 
 /// How a badge is asked for.
-const INSTEAD: &str = "Send /badge/ with 0x, 40 lower-case hex digits and .svg.";
+const INSTEAD: &str = "Send /badge/, then 0x and 40 lower-case hex digits, then .svg.";
 
 /// How long a copy of a badge may be shown: windows are made once an hour.
 const CACHED: &str = "public, max-age=60";
@@ -51,7 +51,7 @@ pub struct BadgeQuery {
     /// Only the work for this pipeline.
     #[param(value_type = String, required = false)]
     pipeline: Option<Pipeline>,
-    /// How long the newest window is that is shown: `24h`, `7d` or `28d`; `7d` if not given.
+    /// The length of the window: `24h`, `7d` or `28d`; `7d` if not given. The newest window of that length is shown.
     #[serde(default)]
     #[param(inline, required = false)]
     window: Length,
@@ -62,10 +62,10 @@ pub struct BadgeQuery {
 
 /// Badge
 ///
-/// A small picture with the score of an operator over the newest window: the score and what it could be at best in
-/// parts per hundred, and the evidence grade. Without a filter it is over all work; where several kinds of work pass the
-/// filter, the lowest score of those that have one. Too little evidence, an operator that the window does not name, and
-/// a window that is not there yet each have a picture of their own.
+/// A small SVG with an operator's score over the newest window: the score and its upper bound in percent, and the
+/// evidence grade. Without a filter it is over all work; if several kinds of work match the filter, it is the lowest
+/// score among those that have one. Too little evidence, an operator that the window does not name, and a window that
+/// does not exist yet each have a picture of their own.
 #[utoipa::path(
     get, path = "/badge/{file}", tag = "scores",
     params(
@@ -84,7 +84,11 @@ pub async fn badge(
     let operator: Address =
         text.strip_suffix(".svg").and_then(|text| text.parse().ok()).ok_or_else(|| {
             let shown: String = text.chars().take(80).collect();
-            Problem::parameter("file", format!("{shown:?} names no operator's badge"), INSTEAD)
+            Problem::parameter(
+                "file",
+                format!("{shown:?} is not the badge of an operator"),
+                INSTEAD,
+            )
         })?;
     let network = state.network(query.network);
     let latest = state.clone();

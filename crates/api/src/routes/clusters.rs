@@ -26,7 +26,8 @@ pub struct ClustersQuery {
     /// Only the cluster of this address: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     operator: Option<Address>,
-    /// The window, such as `2026-01-08T21Z/7d`; the newest of seven days if none is named, else the newest there is.
+    /// The window, such as `2026-01-08T21Z/7d`; if none is named, the newest seven-day window, or else the newest of
+    /// any length.
     #[param(inline, value_type = schema::Window, required = false)]
     window: Option<Window>,
 }
@@ -34,9 +35,9 @@ pub struct ClustersQuery {
 /// The clusters of a window.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Clusters {
-    /// The clusters, by their least member. An address in none stands for itself.
+    /// The clusters, sorted by name. An address in no cluster is a party of its own.
     items: Vec<ClusterItem>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The window.
@@ -47,13 +48,13 @@ pub struct Clusters {
 /// Addresses that are taken to be one party.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ClusterItem {
-    /// The least of its members, which names it.
+    /// The name of the cluster: its smallest member address.
     #[schema(value_type = schema::Address)]
     cluster: Address,
     /// Its members.
     #[schema(value_type = Vec<schema::Address>)]
     members: Vec<Address>,
-    /// What ties them.
+    /// The ties between them.
     edges: Vec<ClusterEdge>,
 }
 
@@ -63,14 +64,14 @@ pub struct ClusterEdge {
     /// The address.
     #[schema(value_type = schema::Address)]
     of: Address,
-    /// How it is tied: by who pays, or by the host it answers at.
+    /// The kind of tie: a common payer, or a common host.
     #[schema(value_type = schema::Tie)]
     tie: Tie,
-    /// To what: an address, a host, or a registrable domain.
+    /// What it is tied to: an address, a host, or a registrable domain.
     to: String,
-    /// Whether it links; where not, it is only shown.
+    /// Whether it makes one party of the two; if not, it is only shown.
     counts: bool,
-    /// How many said so.
+    /// How many reporters reported it.
     tellers: u64,
 }
 
@@ -91,9 +92,9 @@ impl From<&cluster::Cluster> for ClusterItem {
     }
 }
 
-/// Who is one party
+/// Clusters
 ///
-/// The addresses that a window's scorecard takes to be one party, with every tie that was told of them.
+/// The addresses that a window's scorecard takes to be one party, with every reported tie between them.
 #[utoipa::path(
     get, path = "/v1/clusters", tag = "evidence", params(ClustersQuery),
     responses((status = 200, description = "The clusters.", body = Clusters), Problems),

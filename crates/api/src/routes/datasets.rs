@@ -44,7 +44,7 @@ pub struct DatasetsQuery {
 pub struct Datasets {
     /// The datasets.
     items: Vec<Dataset>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// Why there are none, under `items`.
@@ -70,7 +70,7 @@ pub struct Dataset {
 
 /// Datasets
 ///
-/// The public data that testers of this instance run with. An instance that no tester reports to has none, and says so.
+/// The public input data that this instance's testers use. An instance without a tester has none, and says so.
 #[utoipa::path(
     get, path = "/v1/datasets", tag = "evidence", params(DatasetsQuery),
     responses((status = 200, description = "The datasets.", body = Datasets), Problems),

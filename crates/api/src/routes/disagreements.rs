@@ -29,17 +29,18 @@ pub struct DisagreementsQuery {
     /// Only what this address has told or was told of: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     operator: Option<Address>,
-    /// The window, such as `2026-01-08T21Z/7d`; the newest of seven days if none is named, else the newest there is.
+    /// The window, such as `2026-01-08T21Z/7d`; if none is named, the newest seven-day window, or else the newest of
+    /// any length.
     #[param(inline, value_type = schema::Window, required = false)]
     window: Option<Window>,
 }
 
-/// How far the reporters of a window agree.
+/// How far the reporters of a window agree with each other.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Disagreements {
     /// The pairs, by teller and other.
     items: Vec<PairItem>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The window.
@@ -47,31 +48,31 @@ pub struct Disagreements {
     window: Window,
 }
 
-/// Two reporters, and how far they agree about the tenures they both spoke of.
+/// Two reporters, and how far they agree about the tenures that both reported on.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PairItem {
-    /// Who told.
+    /// Who reported it.
     #[schema(value_type = schema::Address)]
     teller: Address,
-    /// The operator that had the work, or a tester that saw it.
+    /// The operator that held the work, or a tester that observed it.
     #[schema(value_type = schema::Address)]
     other: Address,
-    /// Tenures they both spoke of.
+    /// Tenures that both reported on.
     both: u64,
-    /// Tenures in which they disagreed in something.
+    /// Tenures about which they disagreed in something.
     disputed: u64,
-    /// How often they disagreed, by thing.
+    /// How often they disagreed, by what about.
     #[schema(value_type = BTreeMap<String, u64>)]
     disagreed: BTreeMap<Disagreement, u64>,
-    /// Tenures of which the other, who speaks elsewhere, said nothing.
+    /// Tenures on which the other one, who does report on others, said nothing.
     missing: u64,
-    /// They disagree in at least this share, in parts per million.
+    /// The lower bound of the share of tenures about which they disagree, in parts per million.
     #[schema(value_type = u32)]
     lower_ppm: Ppm,
-    /// They disagree in at most this share, in parts per million.
+    /// The upper bound of the share of tenures about which they disagree, in parts per million.
     #[schema(value_type = u32)]
     upper_ppm: Ppm,
-    /// Whether the two are one party, so that the word of the one about the other is no evidence.
+    /// Whether the two are one party, so that neither is evidence about the other.
     self_dealing: bool,
 }
 

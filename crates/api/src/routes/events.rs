@@ -38,7 +38,7 @@ pub struct EventsQuery {
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// Topics with commas between them: `batch`, `event`, `window`; all if none is named.
+    /// Topics, separated by commas: `batch`, `event`, `window`; all if none is named.
     #[param(value_type = String, required = false, example = "batch,window")]
     topics: Option<Topics>,
 }
@@ -54,18 +54,18 @@ impl<'de> Deserialize<'de> for Topics {
     }
 }
 
-/// What happens now
+/// Live events
 ///
-/// A `text/event-stream`. `event: batch` tells an accepted batch, `event: event` one accepted event with its place,
-/// `event: window` a settled window; data is one line of JSON, the id goes on where it was in `Last-Event-ID`. An
-/// `event: gap` says that more was missed than is still kept: read `/v1/jobs` and `/v1/windows` then. Acceptance says
-/// that an event is kept, not that it counts. A stream ends with a comment when the listener is too slow or the instance
-/// stops; come back with `Last-Event-ID`, as browsers do by themselves.
+/// A `text/event-stream`. `event: batch` announces an accepted batch, `event: event` one accepted event and its
+/// position, `event: window` a settled window; `data` is one line of JSON. To resume, send the last id as
+/// `Last-Event-ID`, as browsers do by themselves. `event: gap` says that more was missed than is still kept: read
+/// `/v1/jobs` and `/v1/windows` then. That an event was accepted means that it is stored, not that it counts. A stream
+/// ends with a comment if the client is too slow or the instance stops.
 #[utoipa::path(
     get, path = "/v1/events", tag = "live",
     params(
         EventsQuery,
-        ("last-event-id" = Option<String>, Header, description = "The id of the last message heard, to go on behind it."),
+        ("last-event-id" = Option<String>, Header, description = "The id of the last message received, to resume after it."),
     ),
     responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream"), Problems),
 )]

@@ -20,7 +20,7 @@ use crate::state::State;
 /// How an operator is written.
 const OPERATOR_INSTEAD: &str = "Send 0x and 40 lower-case hex digits.";
 
-/// How an explanation is given.
+/// The format of an explanation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -35,15 +35,15 @@ pub enum Format {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainQuery {
-    /// `json`, or `text` for a page to read.
+    /// `json`, or `text` for a plain-text report.
     #[serde(default)]
     #[param(inline, required = false)]
     format: Format,
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The window, such as `2026-01-08T21Z`; if none is named, the newest of seven days, else the newest
-    /// settled hour.
+    /// The window, such as `2026-01-08T21Z`; if none is named, the newest seven-day window, or else the newest settled
+    /// hour.
     #[param(inline, value_type = schema::Window, required = false)]
     window: Option<Window>,
 }
@@ -51,24 +51,24 @@ pub struct ExplainQuery {
 /// Why an operator's scores are what they are.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ExplainAnswer {
-    /// Score by score and part by part: what it cost, and what would raise it most.
+    /// For each score and each of its components: what it cost, and what would raise the score most.
     #[schema(value_type = Object)]
     explanation: Explanation,
-    /// Whether all jobs of the window were looked at; else the newest 5 000.
+    /// Whether all jobs of the window were examined; if not, the newest 5000 were.
     is_whole: bool,
-    /// How many jobs were looked at.
+    /// How many jobs were examined.
     looked_at: usize,
-    /// The jobs that cost it most, at most 20, with the batches that hold what was said of them.
+    /// The jobs that cost most, at most 20, with the batches that contain the claims about them.
     #[schema(value_type = Vec<Object>)]
     moved: Vec<Moved>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
 }
 
 /// Why an operator's scores are what they are
 ///
-/// Component by component the points lost, the jobs that cost most with their evidence down to the signed batch, what
+/// Component by component: the points lost, the jobs that cost most with their evidence down to the signed batch, what
 /// does not count and why, and what would raise the score.
 #[utoipa::path(
     get, path = "/v1/explain/{operator}", tag = "scores",

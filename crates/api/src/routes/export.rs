@@ -60,8 +60,9 @@ pub async fn manifest(
 
 /// One file of an export
 ///
-/// The bytes whose size and SHA-256 the manifest gives: the scorecard as it is digested, the policy, the trust file, the
-/// context, the register that the context names, and a line each, an hour's batches or a longer window's tallies. A body that ends early is not the file.
+/// The bytes whose size and SHA-256 the manifest gives: the scorecard as it was digested, the policy, the trust file,
+/// the context, the register that the context names, and, one per line, an hour's batches or a longer window's tallies.
+/// A truncated body is not the file.
 #[utoipa::path(
     get, path = "/v1/exports/{window}/{file}", tag = "windows",
     extensions(("x-naap-cost" = json!(20))),
@@ -83,7 +84,7 @@ pub async fn file(
     let wanted = wanted(&state, &segments, &query)?;
     let name = segments.text("file").to_owned();
     if !is_name(&name) {
-        let detail = "file: not a name that a manifest can hold";
+        let detail = "file is not the name of a file of an export";
         return Err(Problem::parameter("file", detail, "Send a name from the manifest."));
     }
     let kind = media_type(&name);

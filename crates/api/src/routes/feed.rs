@@ -31,7 +31,7 @@ pub fn paths() -> OpenApiRouter<State> {
     OpenApiRouter::default().routes(routes!(feed))
 }
 
-/// A length of the windows whose changes are told.
+/// The length of the windows whose changes are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
 pub enum FeedWindow {
     /// 24 hours, made each hour.
@@ -55,10 +55,10 @@ impl FeedWindow {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct FeedQuery {
-    /// The cursor in `next_url` of the page before, as it is.
+    /// The cursor from `next_url` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// The network; the instance's own if none is named.
@@ -77,13 +77,13 @@ pub struct FeedQuery {
 pub struct ScoreFeed {
     /// The version of the format.
     version: &'static str,
-    /// What it is.
+    /// Its product name.
     title: String,
     /// What is in it.
     description: &'static str,
-    /// Where the first page of it is.
+    /// The URL of the first page.
     feed_url: String,
-    /// Where the next page is; absent on the last.
+    /// The URL of the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_url: Option<String>,
     /// The changes.
@@ -92,9 +92,9 @@ pub struct ScoreFeed {
 
 /// Changes of scores
 ///
-/// What a newly made window of 24 hours or 7 days shows that the one before it did not: who comes or goes, another
-/// grade, and a score that moved by the configured step or more. It reaches 30 days back. Its items can be made again
-/// from the published scorecards, with the same ids.
+/// How each new window of 24 hours or 7 days differs from the one before it: operators that appear or disappear,
+/// changed grades, and scores that moved by at least the configured step. It goes back 30 days. Anyone can recompute
+/// its items from the published scorecards, with the same ids.
 #[utoipa::path(
     get, path = "/v1/feed.json", tag = "scores",
     params(FeedQuery),
@@ -113,7 +113,7 @@ pub async fn feed(
     let list = List::new("changes", &(network, operator, window));
     let before: Option<Place> = cursor.as_deref().map(|cursor| list.key(cursor)).transpose()?;
     let shown = state.private().changes.shown(network).ok_or_else(|| {
-        let detail = "the windows are being compared since this instance started";
+        let detail = "this instance has just started and is still comparing windows";
         Problem::new(Code::Busy, detail, "Send the request again after a few seconds.")
     })?;
     let hours = window.map(|window| window.span().hours());

@@ -30,25 +30,25 @@ use crate::state::State;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct GpuQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// From this moment on, in Unix milliseconds, back to the beginning of its step.
+    /// The start of the time range, in Unix milliseconds, rounded down to a whole step.
     #[param(value_type = u64, required = false)]
     from_ms: Option<UnixMillis>,
     /// Another name for `gpu`.
     #[param(value_type = String, required = false)]
     gpu_id: Option<Label>,
-    /// Rows on the page, 1 to 500; 50 if not given.
+    /// The maximum number of rows on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// Another name for `operator`.
     #[param(inline, value_type = schema::Address, required = false)]
     o_wallet: Option<Address>,
-    /// Up to this moment, in Unix milliseconds, on to the end of its step; now if not given.
+    /// The end of the time range, in Unix milliseconds, rounded up to a whole step; now if not given.
     #[param(value_type = u64, required = false)]
     to_ms: Option<UnixMillis>,
-    /// How much time each row spans: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
+    /// The time that each row covers: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
     #[param(inline, value_type = schema::Step, required = false)]
     window: Option<Step>,
     /// Another name for `pipeline`.
@@ -56,44 +56,44 @@ pub struct GpuQuery {
     workflow: Option<Pipeline>,
 }
 
-/// How work ran, by time, orchestrator, card, region and kind of work.
+/// How work ran, by time, orchestrator, GPU, region and kind of work.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct GpuPage {
     /// The rows.
     items: Vec<GpuMetrics>,
-    /// The most rows this page could have.
+    /// The maximum number of rows on this page.
     #[schema(minimum = 1, maximum = 500)]
     limit: u16,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The cursor of the next page; null on the last.
     next: Option<String>,
-    /// How much time each row spans.
+    /// The time that each row covers.
     #[schema(value_type = schema::Step)]
     window: Step,
 }
 
-/// How one kind of work ran on one kind of card of one orchestrator in one region. Readings of cards and lines stand in
+/// How one kind of work ran on one GPU model of one orchestrator in one region. Readings of GPUs and network links have
 /// rows of their own, which name no pipeline.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct GpuMetrics {
-    /// Its time begins here.
+    /// The start of the row's time, in Unix milliseconds.
     #[schema(value_type = u64)]
     from_ms: UnixMillis,
     /// The operator.
     #[schema(value_type = Option<schema::Address>)]
     operator: Option<Arc<str>>,
-    /// The signer, only where the operator is not known.
+    /// The signer, given only if the operator is unknown.
     #[schema(value_type = Option<schema::Address>)]
     signer: Option<Arc<str>>,
-    /// The kind of card.
+    /// The GPU model.
     #[schema(value_type = Option<String>)]
     hardware: Option<Arc<str>>,
-    /// The one card it can have run on; ids churn.
+    /// The id of the one GPU it can have run on; GPU ids are not stable.
     #[schema(value_type = Option<String>)]
     gpu: Option<Arc<str>>,
-    /// Where it was told.
+    /// The region in which it was reported.
     #[schema(value_type = Option<String>)]
     region: Option<Arc<str>>,
     /// The pipeline.
@@ -104,41 +104,42 @@ pub struct GpuMetrics {
     model: Option<Arc<str>>,
     /// Tenures that began.
     tenures: Option<u64>,
-    /// Frames a second that went out, the mean over statuses, in thousandths.
+    /// Mean output frame rate over status reports, in thousandths of a frame per second.
     fps_out_milli_mean: Option<u64>,
-    /// Their twentieth part from below: what nineteen in twenty statuses were above.
+    /// 5th percentile of the output frame rate over status reports, in thousandths of a frame per second.
     fps_out_milli_p5: Option<u64>,
-    /// Their middle.
+    /// Median output frame rate over status reports, in thousandths of a frame per second.
     fps_out_milli_p50: Option<u64>,
-    /// Frames a second that came in, the mean over statuses, in thousandths.
+    /// Mean input frame rate over status reports, in thousandths of a frame per second.
     fps_in_milli_mean: Option<u64>,
-    /// The middle time from the assignment to the first output (prompt to first frame).
+    /// Median milliseconds from the assignment to the first output (prompt to first frame).
     first_output_ms_p50: Option<u64>,
-    /// What nineteen in twenty stay below.
+    /// 95th percentile of the same time, in milliseconds.
     first_output_ms_p95: Option<u64>,
-    /// The middle time from the assignment to output that lasts, or the whole answer.
+    /// Median milliseconds from the assignment to lasting output, or to the whole answer.
     end_to_end_ms_p50: Option<u64>,
-    /// What nineteen in twenty stay below.
+    /// 95th percentile of the same time, in milliseconds.
     end_to_end_ms_p95: Option<u64>,
-    /// The middle jitter of an hour: how far its frames strayed from their mean, in parts per million of it.
+    /// Median jitter, in parts per million: the deviation of the frame rate from its mean within a tenure and hour,
+    /// relative to that mean.
     jitter_ppm_p50: Option<u64>,
-    /// Tokens a second in thousandths, the mean over answers.
+    /// Mean token rate over answers, in thousandths of a token per second.
     tokens_per_second_milli_mean: Option<u64>,
-    /// The share of tenures whose output did not last, in parts per million.
+    /// The share of tenures that did not meet the obligation of lasting output, in parts per million.
     failure_ppm: Option<u64>,
-    /// The share of sessions that were taken away, in parts per million.
+    /// The share of tenures that ended in a swap to another orchestrator, in parts per million.
     swap_ppm: Option<u64>,
-    /// Kilobits a second towards the node, the mean of its own samples.
+    /// Mean download rate of the node, in kilobits per second, by its own samples.
     down_kbps_mean: Option<u64>,
-    /// Kilobits a second away from the node, the mean of its own samples.
+    /// Mean upload rate of the node, in kilobits per second, by its own samples.
     up_kbps_mean: Option<u64>,
-    /// CUDA utilisation efficiency: what was reached of what the card can do.
+    /// CUDA utilisation efficiency, in parts per million: the share of the GPU's capability that was reached.
     cue_ppm: Option<u64>,
-    /// The share of time the card computed by its own samples, in parts per million: a proxy of low confidence.
+    /// Mean GPU utilisation by the node's own samples, in parts per million. Treat it as a rough proxy.
     utilisation_ppm_mean: Option<u64>,
-    /// The memory of the card, as it was last offered.
+    /// The memory of the GPU in bytes, as last offered.
     vram_bytes: Option<u64>,
-    /// The version of CUDA.
+    /// The CUDA version.
     cuda_version: Option<String>,
     /// Why a member is null.
     reasons: Reasons,
@@ -178,10 +179,11 @@ const METRICS: &[(&str, Metric)] = &[
     ("utilisation_ppm_mean", Metric::Reading(Plain::UtilisationPpm)),
 ];
 
-/// Cards
+/// GPU capacity
 ///
-/// How work ran by orchestrator, card, region and kind of work: frames, latency, jitter, failures and swaps, with what
-/// nodes say of their own machines. For people to look at; `/v1/scores` are the scores.
+/// How work ran, by orchestrator, GPU, region and kind of work: frame rates, latency, jitter, failures and swaps, with
+/// what nodes report about their own machines. These figures are for display and enter no score; scores are at
+/// `/v1/scores`.
 #[utoipa::path(
     get, path = "/v1/gpu/metrics", tag = "measures", params(GpuQuery, Scope),
     extensions(("x-naap-cost" = json!(2))),

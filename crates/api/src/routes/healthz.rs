@@ -10,14 +10,14 @@ use crate::problem::{Problem, Problems};
 use crate::query::{Nothing, Query};
 use crate::state::State;
 
-/// Whether this instance is well
+/// Health
 ///
-/// 200 when every check is passed; 503 with a problem document that names the failed ones in `detail` and lists all in
-/// `checks` when not.
+/// 200 if every check passes; otherwise 503 with a problem document that names the failed checks in `detail` and lists
+/// all of them in `checks`.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation",
     extensions(("x-naap-cost" = json!(0))),
-    responses((status = 200, description = "All is well.", body = Healthy), Problems),
+    responses((status = 200, description = "Every check passes.", body = Healthy), Problems),
 )]
 pub async fn healthz(
     Given(state): Given<State>,

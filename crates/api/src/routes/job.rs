@@ -24,10 +24,10 @@ use hours::HourFact;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct JobQuery {
-    /// `claims.next` of the page before, as it is.
+    /// `claims.next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Claims on the page, 1 to 500; 50 if not given.
+    /// The maximum number of claims on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// The network; the instance's own if none is named.
@@ -41,19 +41,20 @@ pub struct JobDetail {
     /// The job.
     #[schema(value_type = schema::JobId)]
     job_id: JobId,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
-    /// What is known of it, an entry for each hour it had claims in, first to last.
+    /// What is known of it, one entry per hour in which it had claims, first to last.
     hours: Vec<HourFact>,
-    /// What each party said of it, by sealing time of the batch, with the evidence. Paged by `limit` and `cursor`.
+    /// Every party's claims about it, by the sealing time of the batch, with the evidence. Paged by `limit` and
+    /// `cursor`.
     claims: Claims,
 }
 
 /// One job
 ///
-/// Its tenures and obligations with their outcomes, hour by hour, and every claim about it: who said it, in which role,
-/// the event itself, and the signed batch it stands in.
+/// Its tenures and obligations with their outcomes, hour by hour, and every claim about it: who made it, in which role,
+/// the event itself, and the signed batch that contains it.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}", tag = "jobs",
     params(("id" = inline(schema::JobId), Path, description = "The job."), JobQuery),

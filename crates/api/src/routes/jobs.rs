@@ -24,13 +24,13 @@ use crate::state::State;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct JobsQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Only jobs first claimed at or after this moment, in Unix milliseconds.
+    /// Only jobs whose first claim is at or after this time, in Unix milliseconds.
     #[param(value_type = u64, required = false)]
     from_ms: Option<UnixMillis>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// Only jobs for this model.
@@ -45,13 +45,13 @@ pub struct JobsQuery {
     /// Only jobs for this pipeline.
     #[param(value_type = String, required = false)]
     pipeline: Option<Pipeline>,
-    /// Only jobs this address spoke of: 0x and 40 lower-case hex digits.
+    /// Only jobs that this address reported on: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     reporter: Option<Address>,
-    /// Only jobs that stand so.
+    /// Only jobs in this state.
     #[param(inline, value_type = schema::JobState, required = false)]
     state: Option<JobState>,
-    /// Only jobs first claimed before this moment, in Unix milliseconds.
+    /// Only jobs whose first claim is before this time, in Unix milliseconds.
     #[param(value_type = u64, required = false)]
     to_ms: Option<UnixMillis>,
     /// Only jobs of this workload.
@@ -59,7 +59,7 @@ pub struct JobsQuery {
     workload: Option<Workload>,
 }
 
-/// One job in short.
+/// A summary of one job.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct JobSummary {
     /// The job.
@@ -73,31 +73,31 @@ pub struct JobSummary {
     window: Hour,
     /// Whether that hour may still change.
     provisional: bool,
-    /// What was asked for.
+    /// The kind of work that was requested.
     work: Work,
-    /// Whether it was wanted or a test.
+    /// Whether users asked for it (`organic`) or it was a test (`probe`).
     #[schema(value_type = schema::Origin)]
     origin: Origin,
-    /// Where it was asked for; null where nobody said.
+    /// The region in which it was requested; null if nobody reported it.
     #[schema(value_type = Option<String>)]
     region: Option<Region>,
-    /// When its first claim counts.
+    /// The time of its first claim, in Unix milliseconds.
     #[schema(value_type = u64)]
     first_ms: UnixMillis,
-    /// When its last claim counts.
+    /// The time of its last claim, in Unix milliseconds.
     #[schema(value_type = u64)]
     last_ms: UnixMillis,
-    /// When it was asked for; null where that was not heard.
+    /// When it was requested, in Unix milliseconds; null if nobody reported it.
     #[schema(value_type = Option<u64>)]
     requested_ms: Option<UnixMillis>,
     /// How many claims that hour read.
     claims: u64,
-    /// Everybody who spoke of it.
+    /// Everyone who reported on it.
     #[schema(value_type = Vec<schema::Address>)]
     reporters: Vec<Address>,
-    /// How many tenures that hour knows.
+    /// How many tenures it had in that hour.
     tenures: usize,
-    /// The operators that had it, where they are known.
+    /// The operators that held it, as far as they are known.
     #[schema(value_type = Vec<schema::Address>)]
     operators: BTreeSet<Address>,
     /// Why a member is null.
@@ -132,7 +132,7 @@ impl From<JobRow> for JobSummary {
 
 /// Jobs
 ///
-/// Newest first by the moment of their first claim. Conditions hold for a job as its latest hour knows it.
+/// Newest first, by the time of the first claim. Filters apply to a job as its latest hour knows it.
 #[utoipa::path(
     get, path = "/v1/jobs", tag = "jobs",
     params(JobsQuery),
@@ -168,11 +168,11 @@ fn check_span(filter: &JobFilter) -> Result<(), Problem> {
         && from >= to
     {
         let detail = format!("from_ms {from} is not before to_ms {to}");
-        return Err(Problem::parameter("to_ms", detail, "Send a moment after from_ms."));
+        return Err(Problem::parameter("to_ms", detail, "Send a time after from_ms."));
     }
     for (name, moment) in [("from_ms", filter.from_ms), ("to_ms", filter.to_ms)] {
         if moment.is_some_and(|moment| !moment.is_plausible()) {
-            let detail = format!("{name}: not between 2020 and 2100");
+            let detail = format!("{name} is not between 2020 and 2100");
             return Err(Problem::parameter(name, detail, "Send Unix milliseconds."));
         }
     }

@@ -26,16 +26,16 @@ const HOURS: u64 = 24;
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct CapabilitiesQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Only who has cards of this kind.
+    /// Only orchestrators with GPUs of this model.
     #[param(value_type = String, required = false)]
     hardware: Option<Label>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
-    /// Only who offers this model.
+    /// Only orchestrators that offer this model.
     #[param(value_type = String, required = false)]
     model: Option<Model>,
     /// The network; the instance's own if none is named.
@@ -44,57 +44,57 @@ pub struct CapabilitiesQuery {
     /// Only this operator: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     operator: Option<Address>,
-    /// Only who offers this pipeline.
+    /// Only orchestrators that offer this pipeline.
     #[param(value_type = String, required = false)]
     pipeline: Option<Pipeline>,
 }
 
-/// What one orchestrator offers at one address.
+/// What one orchestrator offers at one service URL.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Capability {
     /// The operator.
     #[schema(value_type = schema::Address)]
     operator: Address,
-    /// Where it answers.
+    /// Its service URL.
     #[schema(value_type = schema::ServiceUrl)]
     url: ServiceUrl,
-    /// The address it signs with; null where nobody said.
+    /// The address it signs with; null if nobody reported one.
     #[schema(value_type = Option<schema::Address>)]
     signer: Option<Address>,
-    /// When that was told.
+    /// When that was reported, in Unix milliseconds.
     #[schema(value_type = u64)]
     told_ms: UnixMillis,
-    /// Who told.
+    /// Who reported it.
     #[schema(value_type = schema::Address)]
     reporter: Address,
-    /// In which role.
+    /// The reporter's role.
     #[schema(value_type = schema::Role)]
     role: Role,
-    /// The region of who told.
+    /// The reporter's region.
     #[schema(value_type = Option<String>)]
     region: Option<Region>,
     /// Its software's version.
     #[schema(value_type = Option<String>)]
     version: Option<Label>,
-    /// Its general price, for transcoding; null where it told none.
+    /// Its general price, for transcoding; null if it gave none.
     price: Option<PriceItem>,
     /// What it offers.
     offers: Vec<OfferItem>,
-    /// Its cards.
+    /// Its GPUs.
     gpus: Vec<GpuItem>,
-    /// Offers and cards that were left out for length; null where none were.
+    /// How many offers and GPUs were left out for length; null if none were.
     omitted: Option<u32>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// A price: `wei` for each `units`.
+/// A price: `wei` per `units`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PriceItem {
-    /// What they cost, in wei, as decimal text.
+    /// The price of that many units in wei, as decimal text.
     #[schema(value_type = String, example = "1618")]
     wei: Wei,
-    /// How many units that is for: pixels, tokens or seconds, as the capability counts them.
+    /// How many units the price is for: pixels, tokens or seconds, depending on the capability.
     units: u64,
 }
 
@@ -104,24 +104,24 @@ impl From<Price> for PriceItem {
     }
 }
 
-/// One model on offer.
+/// One offered model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OfferItem {
     /// The pipeline, or the BYOC capability.
     #[schema(value_type = String)]
     pipeline: Pipeline,
-    /// The model; null where the whole pipeline is offered.
+    /// The model; null if the whole pipeline is offered.
     #[schema(value_type = Option<String>)]
     model: Option<Model>,
-    /// Whether the model is loaded; null where nobody said.
+    /// Whether the model is loaded; null if unknown.
     warm: Option<bool>,
-    /// Sessions it says it can hold; null where it does not say.
+    /// How many sessions it says it can hold; null if it does not say.
     capacity: Option<u32>,
-    /// Sessions it says it holds; null where it does not say.
+    /// How many sessions it says it holds at the moment; null if it does not say.
     in_use: Option<u32>,
-    /// What it asks; null where it told no price.
+    /// Its price; null if it gave none.
     price: Option<PriceItem>,
-    /// The runner's version; null where nobody said.
+    /// The version of the runner; null if unknown.
     #[schema(value_type = Option<String>)]
     runner_version: Option<Label>,
     /// Why a member is null.
@@ -151,18 +151,18 @@ fn untold() -> String {
     "nobody said".to_owned()
 }
 
-/// One card.
+/// One GPU.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct GpuItem {
-    /// Its own id; ids churn.
+    /// Its id; GPU ids are not stable.
     #[schema(value_type = Option<String>)]
     id: Option<Label>,
-    /// What it is.
+    /// Its product name.
     #[schema(value_type = Option<String>)]
     name: Option<Label>,
-    /// All its memory.
+    /// Its total memory in bytes.
     memory_total_bytes: Option<u64>,
-    /// Its free memory when that was told.
+    /// Its free memory in bytes when it was reported.
     memory_free_bytes: Option<u64>,
     /// The pipeline it runs.
     #[schema(value_type = Option<String>)]
@@ -213,9 +213,9 @@ impl From<&Supply> for Capability {
     }
 }
 
-/// What is on offer
+/// Capabilities
 ///
-/// What each orchestrator offers at each of its addresses, as it was told last within the last day.
+/// What each orchestrator offers at each of its service URLs, by the latest report within the last 24 hours.
 #[utoipa::path(
     get, path = "/v1/network/capabilities", tag = "measures", params(CapabilitiesQuery),
     responses((status = 200, description = "A page.", body = Page<Capability>), Problems),

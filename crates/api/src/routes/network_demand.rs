@@ -29,19 +29,19 @@ use crate::state::State;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct DemandQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// From this moment on, in Unix milliseconds, back to the beginning of its step.
+    /// The start of the time range, in Unix milliseconds, rounded down to a whole step.
     #[param(value_type = u64, required = false)]
     from_ms: Option<UnixMillis>,
-    /// How much time each row spans: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
+    /// The time that each row covers: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
     #[param(inline, value_type = schema::Step, required = false)]
     interval: Option<Step>,
-    /// Rows on the page, 1 to 500; 50 if not given.
+    /// The maximum number of rows on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
-    /// Up to this moment, in Unix milliseconds, on to the end of its step; now if not given.
+    /// The end of the time range, in Unix milliseconds, rounded up to a whole step; now if not given.
     #[param(value_type = u64, required = false)]
     to_ms: Option<UnixMillis>,
 }
@@ -51,13 +51,13 @@ pub struct DemandQuery {
 pub struct DemandPage {
     /// The rows, by time, gateway, region, pipeline and model.
     items: Vec<Demand>,
-    /// How much time each row spans.
+    /// The time that each row covers.
     #[schema(value_type = schema::Step)]
     interval: Step,
-    /// The most rows this page could have.
+    /// The maximum number of rows on this page.
     #[schema(minimum = 1, maximum = 500)]
     limit: u16,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The cursor of the next page; null on the last.
@@ -67,16 +67,16 @@ pub struct DemandPage {
 /// The demand of one gateway in one region for one kind of work.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Demand {
-    /// Its time begins here.
+    /// The start of the row's time, in Unix milliseconds.
     #[schema(value_type = u64)]
     from_ms: UnixMillis,
-    /// Who told of it.
+    /// Who reported it.
     #[schema(value_type = Option<schema::Address>)]
     gateway: Option<Arc<str>>,
     /// The gateway that an unsigned feed named.
     #[schema(value_type = Option<String>)]
     gateway_name: Option<Arc<str>>,
-    /// Where it was asked for.
+    /// The region in which it was requested.
     #[schema(value_type = Option<String>)]
     region: Option<Arc<str>>,
     /// The workload.
@@ -88,25 +88,25 @@ pub struct Demand {
     /// The model.
     #[schema(value_type = Option<String>)]
     model: Option<Arc<str>>,
-    /// Jobs that were asked for: streams, where the workload is live.
+    /// Jobs requested; for live video these are streams.
     jobs: Option<u64>,
-    /// Of those, jobs that found nobody.
+    /// Of those, jobs that no orchestrator took.
     unserved: Option<u64>,
-    /// The share of jobs that found nobody, in parts per million.
+    /// The share of jobs that no orchestrator took, in parts per million.
     unserved_ppm: Option<u64>,
-    /// Milliseconds in which orchestrators had work.
+    /// Total milliseconds for which orchestrators held the work.
     served_ms: Option<u64>,
-    /// The share of tenures whose output lasted, in parts per million.
+    /// The share of tenures that met the obligation of lasting output, in parts per million.
     success_ppm: Option<u64>,
-    /// The middle time from the assignment to the first output.
+    /// Median milliseconds from the assignment to the first output.
     first_output_ms_p50: Option<u64>,
-    /// The worth of what was paid, in millions of wei.
+    /// What was paid, at expected value, in millions of wei.
     paid_mwei: Option<u64>,
-    /// Sessions that orchestrators say they can hold of this kind of work, of their latest offers in the day before
-    /// `to_ms`; the same for every gateway and region, because none of them has it alone.
+    /// How many sessions of this kind of work orchestrators say they can hold, by their latest offers in the 24 hours
+    /// before `to_ms`. It is the same for every gateway and region, because they share it.
     capacity: Option<u64>,
-    /// The share of that capacity that this demand took in its time, in parts per million; more than a million where
-    /// less is offered than was served.
+    /// The share of `capacity` that this demand used over the row's time, in parts per million; above a million if more
+    /// was served than is offered.
     used_ppm: Option<u64>,
     /// Why a member is null.
     reasons: Reasons,
@@ -135,7 +135,8 @@ const METRICS: &[Metric] = &[
 
 /// Demand
 ///
-/// What gateways asked for by time, region and kind of work, what came of it, and how much of what is on offer it took.
+/// What gateways requested, by time, region and kind of work, how much of it was served, and how much of the offered
+/// capacity it used.
 #[utoipa::path(
     get, path = "/v1/network/demand", tag = "measures", params(DemandQuery, Scope),
     extensions(("x-naap-cost" = json!(2))),

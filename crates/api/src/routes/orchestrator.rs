@@ -35,22 +35,22 @@ pub struct OrchestratorQuery {
 /// One orchestrator and its results.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OrchestratorDetail {
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The orchestrator.
     orchestrator: Orchestrator,
-    /// Its results in the hour of `latest`, at most 500; empty before an hour has settled.
+    /// Its results in the hour of `latest`, at most 500; empty until an hour has settled.
     scores: Vec<Score>,
 }
 
 /// One orchestrator
 ///
-/// By its on-chain address, or by its signing address where only that is known.
+/// By its on-chain address, or by its signing address if only that is known.
 #[utoipa::path(
     get, path = "/v1/orchestrators/{address}", tag = "scores",
     params(
-        ("address" = inline(schema::Address), Path, description = "The operator, or a signer whose operator is unknown."),
+        ("address" = inline(schema::Address), Path, description = "The operator's address, or that of a signer whose operator is unknown."),
         OrchestratorQuery,
     ),
     responses((status = 200, description = "The orchestrator.", body = OrchestratorDetail), Problems),

@@ -22,10 +22,10 @@ use crate::state::State;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct OrchestratorsQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// The network; the instance's own if none is named.
@@ -36,32 +36,32 @@ pub struct OrchestratorsQuery {
 /// One orchestrator.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Orchestrator {
-    /// The on-chain address that is paid; null where no capability offer ties the signer to one.
+    /// The operator's on-chain address, which is paid; null if no capability offer ties the signer to one.
     #[schema(value_type = Option<schema::Address>)]
     pub operator: Option<Address>,
-    /// The signing address it was seen by; null where the operator is known.
+    /// Its signing address; null if the operator is known.
     #[schema(value_type = Option<schema::Address>)]
     pub signer: Option<Address>,
-    /// Where it answered, the latest 64.
+    /// Its service URLs, the latest 64.
     #[schema(value_type = Vec<schema::ServiceUrl>)]
     pub urls: Vec<ServiceUrl>,
-    /// The kinds of work it had, the latest 64.
+    /// The kinds of work it did, the latest 64.
     pub work: Vec<Work>,
-    /// When its first tenure began.
+    /// When its first tenure began, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub first_ms: UnixMillis,
-    /// When it was last heard of in a job.
+    /// The time of the latest claim about it in a job, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub last_ms: UnixMillis,
-    /// Jobs in which a tenure of it began in the last 24 hours, in whole hours.
+    /// Jobs in which it began a tenure in the last 24 whole hours.
     pub jobs_24h: u64,
-    /// How it stood in the latest settled hour that names it; null before there is one.
+    /// Its result in the latest settled hour that names it; null if there is none yet.
     pub latest: Option<LatestStanding>,
     /// Why a member is null.
     pub reasons: Reasons,
 }
 
-/// How an orchestrator stood over all its work in one settled hour.
+/// An orchestrator's result over all its work in one settled hour.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LatestStanding {
     /// The hour.
@@ -72,7 +72,7 @@ pub struct LatestStanding {
     /// The evidence grade.
     #[schema(value_type = schema::Grade)]
     pub grade: Grade,
-    /// The score in parts per million; null where there is too little evidence.
+    /// The score in parts per million; null if there is too little evidence.
     #[schema(value_type = Option<u32>)]
     pub score_ppm: Option<Ppm>,
     /// Why a member is null.
@@ -122,7 +122,7 @@ impl From<Standing> for LatestStanding {
 
 /// Orchestrators
 ///
-/// By operator address, then those that are known by their signing address alone.
+/// Sorted by operator address; those known only by their signing address come last.
 #[utoipa::path(
     get, path = "/v1/orchestrators", tag = "scores",
     params(OrchestratorsQuery),

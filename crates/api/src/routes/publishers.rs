@@ -24,10 +24,10 @@ use crate::state::{Sources, State};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct PublishersQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// The network; the instance's own if none is named.
@@ -35,7 +35,7 @@ pub struct PublishersQuery {
     network: Option<Network>,
 }
 
-/// What a publisher's word is.
+/// The kind of evidence that a publisher gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublisherEvidence {
@@ -51,35 +51,36 @@ pub struct Publisher {
     /// The key it signs with.
     #[schema(value_type = schema::PublisherKey)]
     publisher: PublisherKey,
-    /// The epoch: a chain of batches of its own.
+    /// The epoch: one chain of batches.
     epoch: u64,
-    /// The address it speaks for; null before a delegation tells.
+    /// The address it speaks for; null until a delegation names it.
     #[schema(value_type = Option<schema::Address>)]
     address: Option<Address>,
-    /// Its node; null before an event tells.
+    /// The name of its node; null until an event gives it.
     #[schema(value_type = Option<String>)]
     node: Option<NodeId>,
-    /// Its role; null before an event tells.
+    /// The role of its node; null until an event gives it.
     #[schema(value_type = Option<schema::Role>)]
     role: Option<Role>,
     /// `signed`: it signs what it saw itself; `collected`: it signs what unsigned feeds say.
     evidence: PublisherEvidence,
-    /// The last batch received or announced; null before there is one.
+    /// The last batch received or announced; null if there is none yet.
     head: Option<ChainHead>,
-    /// The last sequence before the first gap; null where sequence 0 is missing.
+    /// The last sequence number before the first gap; null if number 0 is missing.
     contiguous_seq: Option<u64>,
-    /// The first sequence that was signed twice with different content, which ends the epoch; null where there is none.
+    /// The first sequence number that was signed twice with different content, which ends the epoch; null if there is
+    /// none.
     forked_at_seq: Option<u64>,
-    /// The sequences that are missing, both ends included.
+    /// The missing ranges of sequence numbers, both ends included.
     gaps: Vec<Gap>,
     /// Batches received.
     batches: u64,
     /// Events received.
     events: u64,
-    /// When something of it last arrived.
+    /// When its latest batch arrived, in Unix milliseconds.
     #[schema(value_type = u64)]
     last_received_ms: UnixMillis,
-    /// What was refused of this key, in all its epochs, by code.
+    /// What was refused from this key, in all its epochs, by code.
     #[schema(value_type = BTreeMap<String, u64>, example = json!({"E-SIGNER-UNKNOWN": 3}))]
     refusals: BTreeMap<&'static str, u64>,
     /// Why a member is null.
@@ -89,19 +90,19 @@ pub struct Publisher {
 /// The last batch of a chain.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ChainHead {
-    /// Its sequence.
+    /// Its sequence number.
     seq: u64,
     /// The hash of its header.
     #[schema(value_type = schema::Digest)]
     header_hash: Digest,
-    /// When it was sealed; null where it was only announced.
+    /// When it was sealed, in Unix milliseconds; null if it was only announced.
     #[schema(value_type = Option<u64>)]
     sealed_ms: Option<UnixMillis>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// Sequences that are missing.
+/// A range of missing sequence numbers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Gap {
     /// The first.
@@ -112,7 +113,7 @@ pub struct Gap {
 
 /// Publishers
 ///
-/// Every epoch of every publisher, by key and epoch.
+/// One item per publisher key and epoch, in that order.
 #[utoipa::path(
     get, path = "/v1/publishers", tag = "evidence",
     params(PublishersQuery),

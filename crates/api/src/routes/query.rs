@@ -30,27 +30,27 @@ const DIMENSIONS_MAX: usize = 2;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct SumsQuery {
-    /// What rows are told apart by beside time: at most two, with a comma between, such as `operator,model`.
+    /// The dimensions to group by, besides time: at most two, separated by a comma, such as `operator,model`.
     #[param(value_type = String, required = false, example = "operator,model")]
     by: Option<Words<Dimension>>,
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// From this moment on, in Unix milliseconds, back to the beginning of its step; if not given, an hour, six hours, a
-    /// day or thirty days back, as the step asks.
+    /// The start of the time range, in Unix milliseconds, rounded down to a whole step; if not given, an hour before
+    /// the end for steps of `1m`, six hours for `5m`, a day for `1h` and thirty days for `1d`.
     #[param(value_type = u64, required = false)]
     from_ms: Option<UnixMillis>,
-    /// Rows on the page, 1 to 500; 50 if not given. A row has an item for each metric.
+    /// The maximum number of rows on the page, 1 to 500; 50 if not given. A row has one item per metric.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
-    /// What the rows tell: at most eight, with a comma between, such as `jobs,first_output_ms.p95`. `/v1/metrics` lists
-    /// them. `jobs` if not given.
+    /// The metrics: at most eight, separated by commas, such as `jobs,first_output_ms.p95`. `/v1/metrics` lists them.
+    /// `jobs` if not given.
     #[param(value_type = String, required = false, example = "jobs,first_output_ms.p95")]
     metrics: Option<Words<Metric>>,
-    /// How much time each row spans: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
+    /// The time that each row covers: `1m`, `5m`, `1h` or `1d`; `1h` if not given.
     #[param(inline, value_type = schema::Step, required = false)]
     step: Option<Step>,
-    /// Up to this moment, in Unix milliseconds, on to the end of its step; now if not given.
+    /// The end of the time range, in Unix milliseconds, rounded up to a whole step; now if not given.
     #[param(value_type = u64, required = false)]
     to_ms: Option<UnixMillis>,
 }
@@ -86,7 +86,7 @@ impl<'de, W: Word> Deserialize<'de> for Words<W> {
             let shown: String = text.chars().take(80).collect();
             let word: W = text
                 .parse()
-                .map_err(|_| de::Error::custom(format_args!("{shown:?} is no {}", W::NAME)))?;
+                .map_err(|_| de::Error::custom(format_args!("{shown:?} is not a {}", W::NAME)))?;
             if !seen.insert(word) {
                 return Err(de::Error::custom(format_args!("{shown} is named twice")));
             }
@@ -100,50 +100,50 @@ impl<'de, W: Word> Deserialize<'de> for Words<W> {
     }
 }
 
-/// Sums by time and by what was asked.
+/// Values by time step and dimensions.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Sums {
-    /// What rows are told apart by, in the order of `first` and `second`.
+    /// The dimensions, in the order of `first` and `second`.
     #[schema(value_type = Vec<schema::Dimension>)]
     by: Vec<Dimension>,
-    /// The time it is about begins here.
+    /// The start of the time range, in Unix milliseconds.
     #[schema(value_type = u64)]
     from_ms: UnixMillis,
-    /// The rows by time and names, each as an item for each metric.
+    /// The rows by time and names, one item per metric.
     items: Vec<Sum>,
-    /// The most rows this page could have.
+    /// The maximum number of rows on this page.
     #[schema(minimum = 1, maximum = 500)]
     limit: u16,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The cursor of the next page; null on the last.
     next: Option<String>,
-    /// How much time each row spans.
+    /// The time that each row covers.
     #[schema(value_type = schema::Step)]
     step: Step,
-    /// The time it is about ends here.
+    /// The end of the time range, in Unix milliseconds.
     #[schema(value_type = u64)]
     to_ms: UnixMillis,
 }
 
-/// One number.
+/// One value.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Sum {
-    /// Its time begins here.
+    /// The start of the row's time, in Unix milliseconds.
     #[schema(value_type = u64)]
     from_ms: UnixMillis,
-    /// The name in the first dimension; null where there is none, or no dimension.
+    /// The name in the first dimension; null if it has none or there is no such dimension.
     #[schema(value_type = Option<String>)]
     first: Option<Arc<str>>,
-    /// The name in the second dimension; null where there is none, or no dimension.
+    /// The name in the second dimension; null if it has none or there is no such dimension.
     #[schema(value_type = Option<String>)]
     second: Option<Arc<str>>,
-    /// What it tells.
+    /// The metric.
     metric: String,
-    /// The number; null where nobody told of it.
+    /// The value; null if nobody reported it.
     value: Option<u64>,
-    /// What the number counts.
+    /// The unit of the value.
     unit: &'static str,
     /// Why a member is null.
     reasons: Reasons,
@@ -151,8 +151,9 @@ pub struct Sum {
 
 /// Any metric by any two dimensions
 ///
-/// What was added up over a time, by steps and by at most two dimensions. Shares, means and quantiles are made of exact
-/// counts of their row, never of other rows' shares. Nothing here enters a score; `/v1/scores` are those.
+/// Any metric over a time range, by time step and at most two dimensions. Shares, means and quantiles are computed from
+/// the exact counts of their row, never from the shares of other rows. Nothing here enters a score; scores are at
+/// `/v1/scores`.
 #[utoipa::path(
     get, path = "/v1/query", tag = "measures", params(SumsQuery, Scope),
     extensions(("x-naap-cost" = json!(4))),
@@ -226,7 +227,7 @@ pub struct Metrics {
 pub struct MetricDescription {
     /// Its name.
     metric: String,
-    /// What its number counts.
+    /// The unit of its values.
     unit: &'static str,
 }
 

@@ -33,7 +33,7 @@ pub struct RefusalsQuery {
     publisher: Option<PublisherKey>,
 }
 
-/// Where something was refused.
+/// Where an input was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalPlace {
@@ -48,9 +48,9 @@ pub enum RefusalPlace {
 /// Refusals by code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Refusals {
-    /// Every code there is, also those that never occurred.
+    /// Every code, also those that never occurred.
     items: Vec<Refused>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
 }
@@ -65,9 +65,9 @@ pub struct Refused {
     meaning: &'static str,
     /// What the sender can do.
     remedy: &'static str,
-    /// How often it occurred; places counted together. Null where this process cannot know it.
+    /// How often it occurred, all places together; null if this process cannot know.
     count: Option<u64>,
-    /// How often it occurred where.
+    /// How often it occurred in each place.
     places: Vec<RefusedAt>,
     /// Why a member is null.
     reasons: Reasons,
@@ -76,15 +76,15 @@ pub struct Refused {
 /// How often a code occurred in one place.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RefusedAt {
-    /// `intake`: when it arrived, counts add up; `settle`: when its hour was settled, counts are those of each hour's
-    /// latest revision; `node`: by a node of this process, before it became an event, since the process began.
+    /// `intake`: on arrival, all occurrences; `settle`: when an hour was settled, in each hour's latest revision;
+    /// `node`: by a node of this process, before the input became an event, since the process started.
     place: RefusalPlace,
     /// How often.
     count: u64,
-    /// The first hour it occurred in; null at a node, which counts without hours.
+    /// The first hour in which it occurred; null for `node`, which does not count by hour.
     #[schema(value_type = Option<schema::Hour>)]
     first: Option<Hour>,
-    /// The last hour it occurred in; null at a node.
+    /// The last hour in which it occurred; null for `node`.
     #[schema(value_type = Option<schema::Hour>)]
     last: Option<Hour>,
     /// Why a member is null.
@@ -93,9 +93,9 @@ pub struct RefusedAt {
 
 /// Refusals
 ///
-/// Every code with its meaning and how often it occurred here. A refusal is an input that naap will not use; it is never
-/// an error of the API. What a node hears it refuses itself: of nodes that run elsewhere nothing is known here, and their
-/// `/metrics` count it.
+/// Every refusal code with its meaning and how often it occurred here. A refusal is an input that naap will not use; it
+/// is never an error of the API. Nodes refuse raw input themselves, so for a node that runs elsewhere this instance
+/// does not know the count: that node's own `/metrics` has it.
 #[utoipa::path(
     get, path = "/v1/refusals", tag = "evidence",
     params(RefusalsQuery),
@@ -159,7 +159,7 @@ fn refused(defect: Defect, rows: &[RefusalRow], nodes: &[BTreeMap<Defect, u64>])
     let heard: u64 = nodes.iter().filter_map(|node| node.get(&defect)).sum();
     if heard > 0 {
         let mut reasons = Reasons::default();
-        let why = || "a node counts without hours".to_owned();
+        let why = || "a node does not count by hour".to_owned();
         let (first, last) =
             (reasons.explain("first", None, why), reasons.explain("last", None, why));
         places.push(RefusedAt { place: RefusalPlace::Node, count: heard, first, last, reasons });

@@ -32,7 +32,7 @@ const HOURS_SEARCHED: usize = 336;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ScoresQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
     /// Only results with this evidence grade.
@@ -41,7 +41,7 @@ pub struct ScoresQuery {
     /// Only results with this evidence grade or a better one: A is the best.
     #[param(inline, value_type = schema::Grade, required = false)]
     grade_min: Option<Grade>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// Only results for this model.
@@ -83,69 +83,69 @@ pub enum WindowChoice {
 pub struct Scores {
     /// The results, by operator, signer and kind of work.
     items: Vec<Score>,
-    /// The most items this page could have.
+    /// The maximum number of items on this page.
     #[schema(minimum = 1, maximum = 500)]
     limit: u16,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The cursor of the next page; null on the last.
     next: Option<String>,
-    /// The window; null where none was named and none has settled.
+    /// The window; null if none was named and none has settled.
     #[schema(value_type = Option<schema::Window>)]
     window: Option<Window>,
     /// How the window was chosen: `asked` or `latest_settled`.
     window_chosen: WindowChoice,
-    /// Whether the window may still change. Provisional results have no digest.
+    /// Whether the window can still change. Provisional results have no digest.
     provisional: bool,
-    /// The revision of the window, always 0 of one longer than an hour; null where it is provisional.
+    /// The revision of the window, always 0 if it is longer than an hour; null if it is provisional.
     revision: Option<u32>,
-    /// The digest of the window's scorecard; null where it is provisional.
+    /// The digest of the window's scorecard; null if it is provisional.
     #[schema(value_type = Option<schema::Digest>)]
     digest: Option<Digest>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// One result: an operator's, for one kind of work or all of it.
+/// One operator's result, for one kind of work or for all of it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Score {
     /// The window.
     #[schema(value_type = schema::Window)]
     window: Window,
-    /// Whether the window may still change.
+    /// Whether the window can still change.
     provisional: bool,
-    /// The operator; null where no capability offer ties the signer to one.
+    /// The operator; null if no capability offer ties the signer to one.
     #[schema(value_type = Option<schema::Address>)]
     operator: Option<Address>,
-    /// The signer it was seen by; null where the operator is known.
+    /// Its signing address; null if the operator is known.
     #[schema(value_type = Option<schema::Address>)]
     signer: Option<Address>,
-    /// The kind of work; null where the result is over all of it.
+    /// The kind of work; null for a result over all work.
     work: Option<Work>,
     /// The evidence grade.
     #[schema(value_type = schema::Grade)]
     grade: Grade,
-    /// The score in parts per million; null where there is too little evidence.
+    /// The score in parts per million; null if there is too little evidence.
     #[schema(value_type = Option<u32>)]
     score_ppm: Option<Ppm>,
-    /// The score were all of its parts as good as they can be, in parts per million.
+    /// What the score would be if every component were at its upper bound, in parts per million.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
-    /// The parts of the score; empty where the policy composes none, and over all work.
+    /// The components of the score; empty if the policy has none, and for results over all work.
     components: Vec<ScoreComponent>,
-    /// Over all work, the score of each workload.
+    /// For a result over all work, the score of each workload.
     workloads: Vec<ScoreWorkload>,
-    /// Obligations that count for nothing, by why.
+    /// Obligations that do not count, by reason.
     excluded: ScoreExcluded,
-    /// The outcomes that were told of.
+    /// The outcomes, by kind of obligation.
     indicators: Vec<ScoreIndicator>,
     /// Tenures that began in the window.
     tenures: u64,
-    /// Everybody whose word counted.
+    /// Everyone whose reports counted.
     #[schema(value_type = Vec<schema::Address>)]
     sources: Vec<Address>,
-    /// Where it answered.
+    /// Its service URL.
     #[schema(value_type = Vec<schema::ServiceUrl>)]
     urls: Vec<ServiceUrl>,
     /// Why a member is null.
@@ -155,32 +155,33 @@ pub struct Score {
 /// The outcomes of one kind of obligation.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreIndicator {
-    /// What was owed.
+    /// The obligation.
     #[schema(value_type = schema::Obligation)]
     obligation: Obligation,
-    /// The share of good among good and bad in parts per million, rounded down; null where there is neither.
+    /// The share of good ones among good, bad and disputed ones, in parts per million, rounded down; null if there are
+    /// none.
     #[schema(value_type = Option<u32>)]
     share_ppm: Option<Ppm>,
-    /// How many came to what.
+    /// Obligations by outcome.
     counts: OutcomeCounts,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// How many obligations came to what.
+/// Obligations by outcome.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OutcomeCounts {
     /// Met.
     good: u64,
-    /// Not met, and the orchestrator answers for that.
+    /// Not met, and the orchestrator is responsible.
     bad: u64,
-    /// Nobody can tell, because the gateway's record has a hole.
+    /// Unknown, because the gateway's record has a gap.
     missing: u64,
-    /// Declined in time.
+    /// Declined in time for lack of room.
     declined: u64,
     /// The parties contradict each other.
     disputed: u64,
-    /// Not the orchestrator's to meet, by reason.
+    /// Excused, by reason: the orchestrator could not be expected to meet them.
     #[schema(value_type = BTreeMap<String, u64>)]
     excused: BTreeMap<Excuse, u64>,
 }
@@ -255,8 +256,8 @@ impl From<Indicator> for ScoreIndicator {
 
 /// Scores
 ///
-/// The results of one window's scorecard, by operator, signer and kind of work. Without `window` it is the latest settled
-/// hour, which the answer names. An hour that has not settled is marked `provisional` and has no digest.
+/// The results of one window's scorecard, by operator, signer and kind of work. Without `window` it is the latest
+/// settled hour, which the answer names. An hour that has not settled yet is marked `provisional` and has no digest.
 #[utoipa::path(
     get, path = "/v1/scores", tag = "scores",
     params(ScoresQuery),

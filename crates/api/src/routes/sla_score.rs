@@ -30,13 +30,13 @@ use crate::windowed::{newest, scorecard};
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct SlaQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
     /// Only scores with this evidence grade or a better one: A is the best.
     #[param(inline, value_type = schema::Grade, required = false)]
     grade_min: Option<Grade>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// Only scores for this model.
@@ -95,7 +95,7 @@ impl FromStr for Wanted {
                 return text
                     .parse()
                     .map(Self::Named)
-                    .map_err(|_| format!("{shown:?} is no window and no length of one"));
+                    .map_err(|_| format!("{shown:?} is neither a window nor a length of one"));
             }
         };
         Ok(Self::Newest(span))
@@ -111,20 +111,20 @@ impl<'de> Deserialize<'de> for Wanted {
 /// The scores of a window.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SlaScores {
-    /// The digest of the scorecard they stand in; null where the window may still change.
+    /// The digest of the scorecard that contains them; null if the window can still change.
     #[schema(value_type = Option<schema::Digest>)]
     digest: Option<Digest>,
     /// The scores, by operator and kind of work.
     items: Vec<SlaScore>,
-    /// The most items this page could have.
+    /// The maximum number of items on this page.
     #[schema(minimum = 1, maximum = 500)]
     limit: u16,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The cursor of the next page; null on the last.
     next: Option<String>,
-    /// The policy they were made by: the scoring version.
+    /// The scoring policy that made them.
     policy: ScoringPolicy,
     /// Why a member is null.
     reasons: Reasons,
@@ -153,78 +153,78 @@ impl From<PolicyName> for ScoringPolicy {
 /// One score.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SlaScore {
-    /// The orchestrator; null where no capability offer ties the signer to one.
+    /// The orchestrator's on-chain address; null if no capability offer ties the signer to one.
     #[schema(value_type = Option<schema::Address>)]
     orchestrator: Option<Address>,
-    /// The signer it was seen by; null where the orchestrator is known.
+    /// Its signing address; null if the orchestrator is known.
     #[schema(value_type = Option<schema::Address>)]
     signer: Option<Address>,
-    /// The workload; null where the score is over all work.
+    /// The workload; null if the score is over all work.
     #[schema(value_type = Option<schema::Workload>)]
     workload: Option<Workload>,
-    /// The pipeline; null where the score is over all work, or nobody named one.
+    /// The pipeline; null if the score is over all work or none was named.
     #[schema(value_type = Option<String>)]
     pipeline: Option<Pipeline>,
-    /// The model; null where the score is over all work, or nobody named one.
+    /// The model; null if the score is over all work or none was named.
     #[schema(value_type = Option<String>)]
     model: Option<Model>,
-    /// The score, 0 to 100 with four decimals; null where there is too little evidence.
+    /// The score, 0 to 100 with four decimals; null if there is too little evidence.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100, example = 96.0125)]
     score: Option<Hundredths>,
-    /// The score were all of its parts as good as they can be.
+    /// What the score would be if every component were at its upper bound, in parts per million.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
     score_upper: Option<Hundredths>,
-    /// How much independent evidence stands behind it.
+    /// How much independent evidence supports it.
     #[schema(value_type = schema::Grade)]
     grade: Grade,
-    /// The parts of the score; over all work those of each workload.
+    /// The components of the score; for a score over all work, those of each workload.
     subscores: Vec<Subscore>,
-    /// What came of what was owed, by obligation.
+    /// The outcomes of obligations, by kind.
     #[schema(value_type = BTreeMap<String, OutcomeCounts>)]
     inputs: BTreeMap<Obligation, OutcomeCounts>,
     /// Tenures that began in the window.
     tenures: u64,
-    /// What it can be checked against.
+    /// Where it can be checked.
     evidence: ScoreEvidence,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// One part of a score.
+/// One component of a score.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Subscore {
-    /// The workload it is of.
+    /// The workload it belongs to.
     #[schema(value_type = Option<schema::Workload>)]
     workload: Option<Workload>,
     /// Its name in the policy.
     name: String,
     /// Its weight in sixteenths.
     weight: u32,
-    /// What its sources prove, 0 to 100; null where there is too little.
+    /// What its sources prove, 0 to 100; null if there is too little evidence.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
     score: Option<Hundredths>,
-    /// The share that was met as the deciding source saw it, 0 to 100.
+    /// The percentage of obligations met as the deciding source saw it, 0 to 100.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
     rate: Option<Hundredths>,
-    /// The independent observations that count as evidence.
+    /// How many independent observations count as evidence.
     observations: Option<u64>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// What a score can be checked against.
+/// Where a score can be checked.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreEvidence {
-    /// Everybody whose word counted.
+    /// Everyone whose reports counted.
     #[schema(value_type = Vec<schema::Address>)]
     sources: Vec<Address>,
-    /// Where it answered.
+    /// Its service URL.
     #[schema(value_type = Vec<schema::ServiceUrl>)]
     urls: Vec<ServiceUrl>,
-    /// Where this instance explains the score; absent where the orchestrator is not known.
+    /// The URL at which this instance explains the score; absent if the orchestrator is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<String>,
-    /// Where the files to recompute the window from are listed.
+    /// The URL that lists the files to recompute the window from.
     export: String,
 }
 
@@ -306,9 +306,9 @@ fn item(network: Network, row: ScoreRow) -> SlaScore {
 
 /// The score
 ///
-/// Of each orchestrator over a window: the score of 100, its parts, what came of what was owed, the evidence grade, and
-/// where to check it. Where `window` names a length it is the newest window of it; shorter spans than an hour have no
-/// score, `/v1/gpu/metrics` shows them.
+/// For each orchestrator over a window: the score from 0 to 100, its components, the outcomes of its obligations, the
+/// evidence grade, and where to check it. If `window` is a length, it is the newest window of that length. Nothing
+/// shorter than an hour has a score; `/v1/gpu/metrics` shows shorter times.
 #[utoipa::path(
     get, path = "/v1/sla/score", tag = "scores", params(SlaQuery),
     responses((status = 200, description = "A page.", body = SlaScores), Problems),
@@ -320,9 +320,9 @@ pub async fn sla_score(
     answer(state, query).await
 }
 
-/// The score, by its other name
+/// The score, under its other name
 ///
-/// The same as `/v1/sla/score`, under the name of the network's first proposal.
+/// The same as `/v1/sla/score`, under the name that the network's first proposal gave it.
 #[utoipa::path(
     get, path = "/v1/sla/compliance", tag = "scores", params(SlaQuery),
     responses((status = 200, description = "A page.", body = SlaScores), Problems),

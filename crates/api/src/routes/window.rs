@@ -39,7 +39,7 @@ pub struct WindowQuery {
 /// One window.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WindowDetail {
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
     /// The window.
@@ -47,38 +47,37 @@ pub struct WindowDetail {
     window: Window,
     /// `open`, `provisional` or `settled`.
     state: WindowState,
-    /// Whether it may still change. A provisional window has no digest.
+    /// Whether it can still change. A provisional window has no digest.
     provisional: bool,
-    /// The digested body. Its SHA-256 is `digest`: the bytes are those of the scorecard in canonical form (RFC 8785).
-    /// Null where nothing has been scored.
+    /// The scorecard. `digest` is the SHA-256 of its canonical form (RFC 8785). Null if nothing has been scored.
     #[schema(value_type = Option<Object>)]
     scorecard: Option<Box<RawValue>>,
-    /// SHA-256 over the scorecard's bytes; null where it is provisional.
+    /// SHA-256 over the scorecard's bytes; null if it is provisional.
     #[schema(value_type = Option<schema::Digest>)]
     digest: Option<Digest>,
-    /// Which revision this is; null where it is provisional.
+    /// Which revision this is; null if it is provisional.
     revision: Option<u32>,
-    /// Every revision of an hour, first to last. A longer window has one, which this is.
+    /// Every revision of an hour, first to last; a longer window has only this one.
     revisions: Vec<Revision>,
-    /// When it was settled, or made of settled hours; null where it is provisional.
+    /// When it was settled, or computed from settled hours, in Unix milliseconds; null if it is provisional.
     #[schema(value_type = Option<u64>)]
     settled_ms: Option<UnixMillis>,
-    /// When something of it was last recorded; null where it is settled.
+    /// When it last changed, in Unix milliseconds; null if it is settled.
     #[schema(value_type = Option<u64>)]
     updated_ms: Option<UnixMillis>,
-    /// What was refused in it: beside the scorecard, never in it. Null where it is provisional or longer than an hour.
+    /// What was refused in it, which is not part of the scorecard; null if it is provisional or longer than an hour.
     refusals: Option<Vec<WindowRefusal>>,
-    /// The software that answers. Digests do not depend on it.
+    /// The version of the software that answers. Digests do not depend on it.
     #[schema(example = "naap 0.1.0")]
     software: &'static str,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// How often a publisher was refused in the window.
+/// How often one publisher's input was refused in the window, by code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WindowRefusal {
-    /// Whose word it was.
+    /// The key of the publisher.
     #[schema(value_type = schema::PublisherKey)]
     publisher: PublisherKey,
     /// Why; `/v1/refusals` explains each code.
@@ -90,9 +89,9 @@ pub struct WindowRefusal {
 
 /// One window
 ///
-/// The scorecard of an hour at its latest revision, or at the one named; or that of a longer window, which is made once
-/// and pins its hours. It holds the clusters of those who count as one, and how far reporters agree. The slash of a
-/// longer window is written `%2F`.
+/// The scorecard of an hour, at its latest or the named revision; or that of a longer window, which is computed once
+/// and pins the revisions of its hours. It includes the clusters and how far reporters agree. The slash of a longer
+/// window is written `%2F`.
 #[utoipa::path(
     get, path = "/v1/windows/{window}", tag = "windows",
     params(("window" = inline(schema::Window), Path, description = "The window."), WindowQuery),
@@ -123,7 +122,7 @@ pub async fn window(
 
 /// The problem that a longer window is not there.
 pub fn not_made(network: Network, window: Window) -> Problem {
-    let detail = format!("{window} on {network} was not made");
+    let detail = format!("there is no {window} on {network}");
     let instead = "GET /v1/windows lists the hours with the longer windows that end with them.";
     Problem::absent(detail, instead).about("window")
 }

@@ -17,7 +17,7 @@ use crate::query::{Limit, Query};
 use crate::schema;
 use crate::state::State;
 
-/// How an hour stands.
+/// The state of an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowState {
@@ -44,10 +44,10 @@ impl WindowState {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct WindowsQuery {
-    /// `next` of the page before, as it is.
+    /// `next` of the previous page, unchanged.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
-    /// Items on the page, 1 to 500; 50 if not given.
+    /// The maximum number of items on the page, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// The network; the instance's own if none is named.
@@ -55,7 +55,7 @@ pub struct WindowsQuery {
     network: Option<Network>,
 }
 
-/// One hour in short.
+/// A summary of one hour.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WindowSummary {
     /// The hour.
@@ -65,20 +65,20 @@ pub struct WindowSummary {
     state: WindowState,
     /// How many jobs had claims in it.
     jobs: u64,
-    /// When something of it was last recorded.
+    /// When it last changed, in Unix milliseconds.
     #[schema(value_type = u64)]
     updated_ms: UnixMillis,
-    /// Its latest revision; null before it settles.
+    /// Its latest revision; null until it settles.
     latest: Option<Revision>,
-    /// Every revision, first to last. Older ones stay as they are.
+    /// Every revision, first to last. Older ones never change.
     revisions: Vec<Revision>,
-    /// The longer windows that end with it, by their length. Each is made once.
+    /// The longer windows that end with it, by length. Each is computed once.
     spans: Vec<LongWindow>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// A window of several hours in short.
+/// A summary of a window of several hours.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct LongWindow {
     /// The window.
@@ -87,7 +87,7 @@ pub struct LongWindow {
     /// The digest of its scorecard: SHA-256 over the canonical bytes.
     #[schema(value_type = schema::Digest)]
     digest: Digest,
-    /// When it was made.
+    /// When it was computed, in Unix milliseconds.
     #[schema(value_type = u64)]
     made_ms: UnixMillis,
 }
@@ -109,12 +109,12 @@ pub struct Revision {
     /// The digest of its tally.
     #[schema(value_type = schema::Digest)]
     tally_digest: Digest,
-    /// How many events it rests on.
+    /// How many events it was computed from.
     events: u64,
     /// The Merkle root of those events.
     #[schema(value_type = schema::Digest)]
     event_set_root: Digest,
-    /// When it was settled.
+    /// When it was settled, in Unix milliseconds.
     #[schema(value_type = u64)]
     settled_ms: UnixMillis,
 }
@@ -134,7 +134,7 @@ impl From<RevisionRow> for Revision {
 
 /// Windows
 ///
-/// The hours that are settled or provisional, newest first, each with the longer windows that end with it.
+/// Settled and provisional hours, newest first, each with the longer windows that end with it.
 #[utoipa::path(
     get, path = "/v1/windows", tag = "windows",
     params(WindowsQuery),

@@ -53,11 +53,10 @@ impl Nonces {
                 "GET /v1/private/nonce and sign a message with what it gives, within five minutes.";
             Problem::new(Code::SignInNonce, why, instead)
         };
-        let drawn_ms =
-            self.drawn(nonce).ok_or_else(|| refuse("the nonce was not given out here"))?;
+        let drawn_ms = self.drawn(nonce).ok_or_else(|| refuse("the nonce was not issued here"))?;
         let ends_ms = drawn_ms.plus(LIFETIME);
         if ends_ms <= now {
-            return Err(refuse("the nonce was given out more than five minutes ago"));
+            return Err(refuse("the nonce was issued more than five minutes ago"));
         }
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.len() >= SPENT_MAX {

@@ -32,42 +32,42 @@ pub struct AggregatedQuery {
     /// The model; goes with `pipeline`.
     #[param(required = false)]
     model: Option<String>,
-    /// With the model loaded before, or not; both if not given.
+    /// `true`: only tests with the model already loaded; `false`: only those without; both if not given.
     #[param(required = false)]
     model_is_warm: Option<bool>,
     /// The network; that of this instance if not given.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The on-chain address, in any case.
+    /// The on-chain address, in upper or lower case.
     #[param(required = false)]
     orchestrator: Option<String>,
     /// The pipeline by its name or title; goes with `model`.
     #[param(required = false)]
     pipeline: Option<String>,
-    /// The region, in any case.
+    /// The region, in upper or lower case.
     #[param(required = false)]
     region: Option<String>,
-    /// From this moment on, in Unix seconds; a day before `until` if not given.
+    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
     #[param(required = false)]
     since: Option<String>,
-    /// Up to this moment, in Unix seconds; now if not given.
+    /// The end of the time range, in Unix seconds; now if not given.
     #[param(required = false)]
     until: Option<String>,
 }
 
-/// How an orchestrator stands in a region, in numbers of 1.
+/// An orchestrator's results in one region; scores and shares are 0 to 1.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Stats {
-    /// How much came back.
+    /// The share of the output that came back, 0 to 1.
     #[schema(value_type = f64, minimum = 0, maximum = 1, example = 1.0)]
     success_rate: Share,
-    /// How fast; 0 where nothing came back.
+    /// The score for speed, 0 to 1; 0 if nothing came back.
     #[schema(value_type = f64, minimum = 0, maximum = 1, example = 0.742521)]
     round_trip_score: Share,
-    /// Both together.
+    /// Success rate and speed combined, 0 to 1.
     #[schema(value_type = f64, minimum = 0, maximum = 1, example = 0.909882)]
     score: Share,
-    /// How many tests that rests on.
+    /// How many tests this is based on.
     #[schema(example = 24)]
     tests: u64,
 }
@@ -77,9 +77,9 @@ type Map = BTreeMap<Address, BTreeMap<Region, Stats>>;
 
 /// Leaderboard scores
 ///
-/// A bare object of lower-case addresses to regions to numbers. Of a model where pipeline and model are given, of
-/// transcoding where neither is; of all models with `job_type=ai`, where each kind of work counts once. Whoever was not
-/// tested, or cannot be compared with anybody, is not in it.
+/// A bare object: orchestrator address in lower case, then region, then numbers. With `pipeline` and `model` it is
+/// about that model, with neither about transcoding; with `job_type=ai` about all models, each pipeline and model
+/// counted once. Orchestrators that were not tested, or that cannot be compared with any other, are absent.
 #[utoipa::path(
     get, path = "/api/aggregated_stats", tag = "leaderboard", params(AggregatedQuery),
     extensions(("x-naap-cost" = json!(5))),

@@ -113,7 +113,7 @@ impl Asked {
         let read = |name: &str, text: &Option<String>| match text.as_deref().and_then(said) {
             None => Ok(None),
             Some(text) => moment(text).map(Some).ok_or_else(|| {
-                let detail = format!("{name} is no time");
+                let detail = format!("{name} is not a time");
                 Problem::parameter(name, detail, "Send Unix seconds, such as 1767903000.")
             }),
         };
@@ -144,7 +144,7 @@ fn said(text: &str) -> Option<&str> {
 pub fn address(text: &str) -> Result<Address, Problem> {
     Address::parse_any(text).map_err(|_| {
         let instead = "Send an address, 0x and 40 hex digits.";
-        Problem::parameter("orchestrator", "orchestrator is no address", instead)
+        Problem::parameter("orchestrator", "orchestrator is not an address", instead)
     })
 }
 

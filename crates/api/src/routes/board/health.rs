@@ -11,27 +11,27 @@ use crate::problem::Problem;
 use crate::query::{Nothing, Query};
 use crate::state::State;
 
-/// How the store is.
+/// The state of the store.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct BoardHealth {
-    /// The store, which is no Postgres here.
+    /// The store. The name is the leaderboard's; there is no Postgres here.
     postgres: Store,
 }
 
-/// Whether a store answers.
+/// Whether a store can be read.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = BoardStore)]
 pub struct Store {
-    /// Whether it does.
+    /// Whether it can be read.
     ok: bool,
-    /// Why not; absent where it does.
+    /// Why not; absent if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 /// Leaderboard health
 ///
-/// Whether tests can be read; 503 in the same form where they cannot.
+/// Whether test results can be read; if not, the answer is 503 in the same form.
 #[utoipa::path(
     get, path = "/api/health", tag = "leaderboard",
     responses((status = 200, description = "It answers.", body = BoardHealth), Refusals),

@@ -25,13 +25,13 @@ pub struct PipelinesQuery {
     /// The network; that of this instance if not given.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The region, in any case.
+    /// The region, in upper or lower case.
     #[param(required = false)]
     region: Option<String>,
-    /// From this moment on, in Unix seconds; a day before `until` if not given.
+    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
     #[param(required = false)]
     since: Option<String>,
-    /// Up to this moment, in Unix seconds; now if not given.
+    /// The end of the time range, in Unix seconds; now if not given.
     #[param(required = false)]
     until: Option<String>,
 }
@@ -60,7 +60,7 @@ pub struct Tested {
 
 /// Tested pipelines
 ///
-/// The pipelines and models that were tested in this time, and where.
+/// The pipelines and models that were tested in the time range, and in which regions.
 #[utoipa::path(
     get, path = "/api/pipelines", tag = "leaderboard", params(PipelinesQuery),
     extensions(("x-naap-cost" = json!(5))),

@@ -20,8 +20,8 @@ impl utoipa::IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let texts = [
             ("400", "A parameter that is unknown or cannot be read."),
-            ("429", "This client asks too often: try again after `retry-after`."),
-            ("503", "Too busy, too slow, or the store failed: try again after `retry-after`."),
+            ("429", "Too many requests: try again after `retry-after`."),
+            ("503", "Overloaded, timed out, or the store failed: try again after `retry-after`."),
             ("default", "Any other error."),
         ];
         let response = |text: &str| {
@@ -36,9 +36,10 @@ impl utoipa::IntoResponses for Refusals {
 
 /// Post a test
 ///
-/// For testers: the result of one test, of a model where `model` and `pipeline` are given, else of transcoding. The header
-/// `authorization` is the HMAC-SHA256 of the body under the secret of this instance, in lower-case hex. What is answered
-/// with `ok` is kept; the same result again is answered alike and counts once. Prompts and answers are never shown.
+/// For testers: the result of one test, of a model if `model` and `pipeline` are given, of transcoding otherwise. The
+/// header `authorization` is the HMAC-SHA256 of the body under the secret of this instance, in lower-case hex. A result
+/// answered with `ok` has been stored; posting the same result again gets the same answer and counts once. Prompts and
+/// responses are never shown.
 #[utoipa::path(
     post, path = "/api/post_stats", tag = "leaderboard",
     request_body(content = Object, description = "The result.", example = json!({
@@ -47,12 +48,12 @@ impl utoipa::IntoResponses for Refusals {
         "pipeline": "Text to image", "model_is_warm": true,
     })),
     responses(
-        (status = 200, description = "It is kept.", body = String, content_type = "text/plain", example = "ok"),
-        (status = 400, description = "It is no result of a test, or of a region that is not known.", body = BoardError),
-        (status = 403, description = "The code is wrong, or nothing is taken here.", body = BoardError),
-        (status = 405, description = "It has to be posted.", body = BoardError),
-        (status = 429, description = "Too many; try again later.", body = BoardError),
-        (status = 500, description = "Nothing was kept; try again.", body = BoardError),
+        (status = 200, description = "The result has been stored.", body = String, content_type = "text/plain", example = "ok"),
+        (status = 400, description = "The body is not a test result, or its region is unknown.", body = BoardError),
+        (status = 403, description = "The HMAC is wrong, or this instance takes no results.", body = BoardError),
+        (status = 405, description = "The method must be POST.", body = BoardError),
+        (status = 429, description = "Too many results at once: try again later.", body = BoardError),
+        (status = 500, description = "Nothing was stored: try again.", body = BoardError),
     ),
 )]
 #[expect(dead_code, reason = "only its description is used")]

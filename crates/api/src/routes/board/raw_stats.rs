@@ -33,25 +33,25 @@ pub struct RawQuery {
     /// The model; goes with `pipeline`.
     #[param(required = false)]
     model: Option<String>,
-    /// With the model loaded before, or not; both if not given.
+    /// `true`: only tests with the model already loaded; `false`: only those without; both if not given.
     #[param(required = false)]
     model_is_warm: Option<bool>,
     /// The network; that of this instance if not given.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The on-chain address, in any case.
+    /// The on-chain address, in upper or lower case.
     #[param(required = false, example = "0x00000000000000000000000000000000000000aa")]
     orchestrator: Option<String>,
     /// The pipeline by its name or title; goes with `model`.
     #[param(required = false)]
     pipeline: Option<String>,
-    /// The region, in any case.
+    /// The region, in upper or lower case.
     #[param(required = false)]
     region: Option<String>,
-    /// From this moment on, in Unix seconds; a day before `until` if not given.
+    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
     #[param(required = false)]
     since: Option<String>,
-    /// Up to this moment, in Unix seconds; now if not given.
+    /// The end of the time range, in Unix seconds; now if not given.
     #[param(required = false)]
     until: Option<String>,
 }
@@ -68,52 +68,52 @@ impl Serialize for Seconds {
     }
 }
 
-/// What a test gave, as it was posted.
+/// The result of a test, as it was posted.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = RawStats)]
 pub struct Raw {
     /// Where it was made.
     #[schema(value_type = String)]
     region: Region,
-    /// Who was tested.
+    /// The address of the orchestrator that was tested.
     #[schema(value_type = schema::Address)]
     orchestrator: Address,
-    /// How much came back, of 1.
+    /// The share of the output that came back, 0 to 1.
     #[schema(value_type = f64, minimum = 0, maximum = 1)]
     success_rate: Share,
-    /// How long it took, in seconds.
+    /// The round-trip time in seconds.
     #[schema(value_type = f64, minimum = 0)]
     round_trip_time: Seconds,
     /// What went wrong.
     errors: Vec<RawError>,
-    /// When it was, in Unix seconds.
+    /// When it was made, in Unix seconds.
     timestamp: u64,
-    /// How long a segment plays, in seconds; of transcoding.
+    /// The duration of a segment in seconds; transcoding only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     seg_duration: Option<Seconds>,
-    /// Segments that were sent; of transcoding.
+    /// How many segments were sent; transcoding only.
     #[serde(skip_serializing_if = "Option::is_none")]
     segments_sent: Option<u32>,
-    /// Segments that came back; of transcoding.
+    /// How many segments came back; transcoding only.
     #[serde(skip_serializing_if = "Option::is_none")]
     segments_received: Option<u32>,
-    /// Seconds of sending; of transcoding.
+    /// Upload time in seconds; transcoding only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     upload_time: Option<Seconds>,
-    /// Seconds of fetching; of transcoding.
+    /// Download time in seconds; transcoding only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     download_time: Option<Seconds>,
-    /// Seconds of work; of transcoding.
+    /// Transcoding time in seconds; transcoding only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>)]
     transcode_time: Option<Seconds>,
     /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    /// Whether it was loaded before.
+    /// Whether the model was already loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     model_is_warm: Option<bool>,
     /// The title of the pipeline.
@@ -121,12 +121,12 @@ pub struct Raw {
     pipeline: Option<String>,
 }
 
-/// One way in which a test failed.
+/// One kind of error in a test.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RawError {
     /// The tester's code.
     error_code: String,
-    /// Always empty: what was said of an error stays where it was posted.
+    /// Always empty: error messages are not published.
     message: String,
     /// How often.
     count: u32,
@@ -134,8 +134,8 @@ pub struct RawError {
 
 /// Leaderboard tests
 ///
-/// The tests of one orchestrator by region, newest first, at most 10000 of them. `orchestrator` has to be given; the
-/// other parameters are those of `/api/aggregated_stats`.
+/// The tests of one orchestrator by region, newest first, at most 10000 of them. `orchestrator` is required; the other
+/// parameters are those of `/api/aggregated_stats`.
 #[utoipa::path(
     get, path = "/api/raw_stats", tag = "leaderboard", params(RawQuery),
     extensions(("x-naap-cost" = json!(5))),
@@ -161,7 +161,7 @@ pub async fn raw_stats(
     let found = asked.find(&state).await?;
     let wanted = found.operator.ok_or_else(|| {
         let instead = "Send an address, 0x and 40 hex digits.";
-        Problem::parameter("orchestrator", "orchestrator is not given", instead)
+        Problem::parameter("orchestrator", "orchestrator is missing", instead)
     })?;
     let tests = found.tests();
     let theirs = tests.into_iter().rev().filter(|test| test.operator == wanted).take(ROWS_MAX);

@@ -13,17 +13,17 @@ use crate::regions::ALL;
 /// The regions.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Regions {
-    /// One for each region and what is tested there.
+    /// One item per region and what is tested there.
     regions: Vec<TestRegion>,
 }
 
 /// A region.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TestRegion {
-    /// What it is called in requests.
+    /// Its name in requests.
     #[schema(value_type = String, example = "FRA")]
     id: &'static str,
-    /// What people call it.
+    /// Its display name.
     #[schema(value_type = String, example = "Frankfurt")]
     name: &'static str,
     /// What is tested there: `ai` or `transcoding`.
@@ -34,7 +34,7 @@ pub struct TestRegion {
 
 /// Test regions
 ///
-/// Where tests may be made; a region stands once for models and once for transcoding.
+/// The regions in which tests may be made; a region is listed once for models and once for transcoding.
 #[utoipa::path(
     get, path = "/api/regions", tag = "leaderboard",
     responses((status = 200, description = "The regions.", body = Regions), Refusals),

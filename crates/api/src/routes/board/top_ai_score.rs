@@ -17,43 +17,43 @@ use crate::query::Query;
 use crate::schema;
 use crate::state::State;
 
-/// Whose.
+/// The orchestrator.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct TopQuery {
     /// The network; that of this instance if not given.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// The on-chain address, in any case.
+    /// The on-chain address, in upper or lower case.
     #[param(required = false, example = "0x00000000000000000000000000000000000000aa")]
     orchestrator: Option<String>,
-    /// The region, in any case.
+    /// The region, in upper or lower case.
     #[param(required = false)]
     region: Option<String>,
-    /// From this moment on, in Unix seconds; a day before `until` if not given.
+    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
     #[param(required = false)]
     since: Option<String>,
-    /// Up to this moment, in Unix seconds; now if not given.
+    /// The end of the time range, in Unix seconds; now if not given.
     #[param(required = false)]
     until: Option<String>,
 }
 
-/// The best score of an orchestrator; an empty object where it has none.
+/// The best score of an orchestrator; an empty object if it has none.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct TopScore {
-    /// Where.
+    /// The region.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     region: Option<Region>,
-    /// Whose.
+    /// The orchestrator.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Address>)]
     orchestrator: Option<Address>,
-    /// The score, of 1.
+    /// The score, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
     value: Option<Share>,
-    /// Of which model.
+    /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     /// The title of the pipeline.
@@ -63,8 +63,8 @@ pub struct TopScore {
 
 /// The best leaderboard score
 ///
-/// A score is relative to the others that were tested with the same model, so only what others were tested with too
-/// counts, as long as there is any. Of equal scores the one that rests on more tests.
+/// A score is relative to the other orchestrators tested with the same model, so only models that others were tested
+/// with too are considered, as long as there are any. Of equal scores, the one based on more tests.
 #[utoipa::path(
     get, path = "/api/top_ai_score", tag = "leaderboard", params(TopQuery),
     extensions(("x-naap-cost" = json!(5))),
@@ -80,7 +80,7 @@ pub async fn top_ai_score(
     let found = asked.find(&state).await?;
     let wanted = found.operator.ok_or_else(|| {
         let instead = "Send an address, 0x and 40 hex digits.";
-        Problem::parameter("orchestrator", "orchestrator is not given", instead)
+        Problem::parameter("orchestrator", "orchestrator is missing", instead)
     })?;
     let best = best(&found.tests(), wanted);
     let top = best.map_or_else(TopScore::default, |best| TopScore {

@@ -26,27 +26,29 @@ const PAGE_BYTES: usize = 32 * 1024 * 1024;
 /// A page of claims.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Claims {
-    /// The claims, by sealing time of their batch, its place in the ledger, and their place in it.
+    /// The claims, sorted by the sealing time of their batch, its position in the ledger, and their position in the
+    /// batch.
     items: Vec<Claim>,
-    /// The most claims this page could have.
+    /// The maximum number of claims on this page.
     #[schema(minimum = 1, maximum = 500)]
     limit: u16,
     /// The cursor of the next page; null on the last.
     next: Option<String>,
-    /// Batches with claims that this instance's ledger does not hold at the moment; their claims are not listed.
+    /// Batches with further claims that this instance's ledger does not hold at the moment; those claims are not
+    /// listed.
     batches_missing: usize,
 }
 
-/// One party's word.
+/// One party's claim about a job.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Claim {
-    /// Who says it.
+    /// Who made the claim.
     #[schema(value_type = schema::Address)]
     reporter: Address,
-    /// In which role.
+    /// The reporter's role.
     #[schema(value_type = schema::Role)]
     role: Role,
-    /// Through which node.
+    /// The reporter's node.
     #[schema(value_type = String)]
     node: NodeId,
     /// What kind of statement it is.
@@ -55,27 +57,27 @@ pub struct Claim {
     /// When it happened, by the reporter's clock.
     #[schema(value_type = u64)]
     at_ms: UnixMillis,
-    /// When it counts: its own time if its batch was sealed near it, else the sealing time.
+    /// The time at which it counts: its own if its batch was sealed close to it, else the sealing time.
     #[schema(value_type = u64)]
     counted_ms: UnixMillis,
     /// The event, byte for byte as the batch commits to it.
     #[schema(value_type = Object)]
     event: Box<RawValue>,
-    /// Where it stands, to be checked by anybody.
+    /// The signed batch that contains it, for anyone to check.
     evidence: Evidence,
 }
 
 /// The signed batch that a claim stands in.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Evidence {
-    /// The key that signed.
+    /// The key that signed the batch.
     #[schema(value_type = schema::PublisherKey)]
     publisher: PublisherKey,
     /// The publisher's epoch.
     epoch: u64,
-    /// The batch's place in the epoch.
+    /// The sequence number of the batch in its epoch.
     seq: u64,
-    /// The event's place in the batch.
+    /// The position of the event in the batch, from 0.
     index: u16,
     /// SHA-256 over the batch's header.
     #[schema(value_type = schema::Digest)]
@@ -86,13 +88,13 @@ pub struct Evidence {
     /// The event's leaf in the header's Merkle root (RFC 6962).
     #[schema(value_type = schema::Digest)]
     event_hash: Digest,
-    /// When the batch was sealed.
+    /// When the batch was sealed, in Unix milliseconds.
     #[schema(value_type = u64)]
     sealed_ms: UnixMillis,
-    /// When it arrived here.
+    /// When it arrived here, in Unix milliseconds.
     #[schema(value_type = u64)]
     received_ms: UnixMillis,
-    /// Whether its publisher signed another batch for the same place: then neither counts.
+    /// Whether its publisher also signed a different batch with the same sequence number, in which case neither counts.
     is_equivocation: bool,
 }
 

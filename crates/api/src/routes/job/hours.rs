@@ -25,32 +25,32 @@ pub struct HourFact {
     provisional: bool,
     /// The hour's latest revision; null where it is provisional.
     revision: Option<u32>,
-    /// How the job stood at the hour's end.
+    /// The state of the job at the end of the hour.
     #[schema(value_type = schema::JobState)]
     state: State,
-    /// What was asked for.
+    /// The kind of work that was requested.
     work: Work,
-    /// Whether it was wanted or a test.
+    /// Whether users asked for it (`organic`) or it was a test (`probe`).
     #[schema(value_type = schema::Origin)]
     origin: Origin,
-    /// Where it was asked for; null where nobody said.
+    /// The region in which it was requested; null if nobody reported it.
     #[schema(value_type = Option<String>)]
     region: Option<Region>,
-    /// When the first claim read for the hour counts.
+    /// The time of the first claim that the hour counts, in Unix milliseconds.
     #[schema(value_type = u64)]
     first_ms: UnixMillis,
-    /// When the last one counts.
+    /// The time of the last one, in Unix milliseconds.
     #[schema(value_type = u64)]
     last_ms: UnixMillis,
-    /// When it was asked for; null where that was not heard.
+    /// When it was requested, in Unix milliseconds; null if nobody reported it.
     #[schema(value_type = Option<u64>)]
     requested_ms: Option<UnixMillis>,
     /// How many claims were read.
     claims: u64,
-    /// Everybody who spoke of it.
+    /// Everyone who reported on it.
     #[schema(value_type = Vec<schema::Address>)]
     reporters: Vec<Address>,
-    /// Who had it, in order.
+    /// The orchestrators that held it, in order.
     tenures: Vec<Tenure>,
     /// Why a member is null.
     reasons: Reasons,
@@ -59,54 +59,54 @@ pub struct HourFact {
 /// One orchestrator's time with a job.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Tenure {
-    /// Who answers for it; null where no capability offer tells.
+    /// The operator responsible for it; null if no capability offer names one.
     #[schema(value_type = Option<schema::Address>)]
     operator: Option<Address>,
-    /// The names it was seen by.
+    /// The names under which it was seen.
     seen_as: SeenAs,
-    /// When it began.
+    /// When it began, in Unix milliseconds.
     #[schema(value_type = u64)]
     start_ms: UnixMillis,
-    /// When the first output came; null where none was heard of.
+    /// When the first output came, in Unix milliseconds; null if none was reported.
     #[schema(value_type = Option<u64>)]
     first_output_ms: Option<UnixMillis>,
-    /// When output was enough to watch, or the answer whole; null where that was not heard of.
+    /// When lasting output began, or the answer was complete, in Unix milliseconds; null if that was not reported.
     #[schema(value_type = Option<u64>)]
     output_ms: Option<UnixMillis>,
-    /// When it ended; null where it has not.
+    /// When it ended, in Unix milliseconds; null if it has not.
     #[schema(value_type = Option<u64>)]
     end_ms: Option<UnixMillis>,
-    /// How it ended: `completed`, `failed`, `swapped`, `silent`; null where it has not.
+    /// How it ended: `completed`, `failed`, `swapped` or `silent`; null if it has not.
     ended: Option<String>,
-    /// The reason given for a bad or early end; null where there was none.
+    /// The reason given for a bad or early end; null if there was none.
     #[schema(value_type = Option<schema::Reason>)]
     end_reason: Option<Reason>,
-    /// Mean frames in, thousandths of a frame per second, rounded down; null where none were told.
+    /// Mean input frame rate, in thousandths of a frame per second, rounded down; null if unknown.
     #[schema(value_type = Option<u32>)]
     fps_in_milli_fps: Option<MilliFps>,
-    /// Mean frames out, thousandths of a frame per second, rounded down; null where none were told.
+    /// Mean output frame rate, in thousandths of a frame per second, rounded down; null if unknown.
     #[schema(value_type = Option<u32>)]
     fps_out_milli_fps: Option<MilliFps>,
-    /// How many statuses were heard.
+    /// How many status reports there were.
     statuses: u64,
-    /// Whether nobody but the orchestrator's own side told of it; then it owes nothing that counts.
+    /// Whether only the orchestrator's own side reported it; if so, it has no obligations that count.
     self_told: bool,
-    /// What it owed in the hour, and what came of it.
+    /// Its obligations in the hour, with their outcomes.
     obligations: Vec<JudgedObligation>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// The names an orchestrator was seen by.
+/// The names under which an orchestrator was seen.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SeenAs {
-    /// The on-chain address; null where no party named it.
+    /// The on-chain address; null if nobody named it.
     #[schema(value_type = Option<schema::Address>)]
     recipient: Option<Address>,
-    /// The signing address; null where no party named it.
+    /// The signing address; null if nobody named it.
     #[schema(value_type = Option<schema::Address>)]
     signer: Option<Address>,
-    /// Where it answered; null where no party named it.
+    /// The service URL; null if nobody named it.
     #[schema(value_type = Option<schema::ServiceUrl>)]
     url: Option<ServiceUrl>,
     /// Why a member is null.
@@ -116,16 +116,16 @@ pub struct SeenAs {
 /// One obligation and what came of it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct JudgedObligation {
-    /// What was owed.
+    /// The obligation.
     #[schema(value_type = schema::Obligation)]
     obligation: Obligation,
-    /// When it was due.
+    /// When it was due, in Unix milliseconds.
     #[schema(value_type = u64)]
     due_ms: UnixMillis,
     /// `good`, `bad`, `missing`, `declined`, `disputed` or `excused`.
     #[schema(example = "good")]
     outcome: &'static str,
-    /// Why it was excused; null where it was not.
+    /// Why it was excused; null if it was not.
     #[schema(value_type = Option<schema::Excuse>)]
     excuse: Option<Excuse>,
     /// What the outcome means, in words.

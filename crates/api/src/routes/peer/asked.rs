@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for WindowHours {
         hours.filter(|hours| (1..=WINDOW_HOURS_MAX).contains(hours)).map(Self).ok_or_else(|| {
             let text = shown(&text);
             de::Error::custom(format_args!(
-                "{text:?} is no window of 1 to {WINDOW_HOURS_MAX} hours"
+                "{text:?} is not a window of 1 to {WINDOW_HOURS_MAX} hours"
             ))
         })
     }
@@ -87,7 +87,7 @@ impl<'de, const MAX: u16> Deserialize<'de> for UpTo<MAX> {
         let limit = text.parse().ok().filter(|limit| (1..=MAX).contains(limit));
         limit.map(Self).ok_or_else(|| {
             let text = shown(&text);
-            de::Error::custom(format_args!("{text:?} is no whole number from 1 to {MAX}"))
+            de::Error::custom(format_args!("{text:?} is not a whole number from 1 to {MAX}"))
         })
     }
 }
@@ -117,7 +117,7 @@ pub struct WindowQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct PlacesQuery {
-    /// The most rows, 1 to 1000; 1000 if not given.
+    /// The maximum number of rows, 1 to 1000; 1000 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 1000)]
     pub limit: Option<UpTo<1000>>,
     /// The network; the instance's own if none is named.
@@ -129,13 +129,13 @@ pub struct PlacesQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct SpanQuery {
-    /// The first moment that is left out, such as `2026-01-09T00:00:00Z`; now if not given.
+    /// The end of the time range, not included, such as `2026-01-09T00:00:00Z`; now if not given.
     #[param(value_type = String, required = false)]
     pub end: Option<Moment>,
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     pub network: Option<Network>,
-    /// The first moment, such as `2026-01-08T00:00:00Z`; 24 hours before the end if not given.
+    /// The start of the time range, such as `2026-01-08T00:00:00Z`; 24 hours before the end if not given.
     #[param(value_type = String, required = false)]
     pub start: Option<Moment>,
 }
@@ -144,19 +144,19 @@ pub struct SpanQuery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
-    /// `next_cursor` of the page before, as it is, with the same `start` and `end`.
+    /// `next_cursor` of the previous page, unchanged, with the same `start` and `end`.
     #[param(value_type = String, required = false)]
     pub cursor: Option<String>,
-    /// The first moment that is left out, such as `2026-01-09T00:00:00Z`; now if not given.
+    /// The end of the time range, not included, such as `2026-01-09T00:00:00Z`; now if not given.
     #[param(value_type = String, required = false)]
     pub end: Option<Moment>,
-    /// Rows on the page, 1 to 1000; 50 if not given.
+    /// The maximum number of rows on the page, 1 to 1000; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 1000)]
     pub limit: Option<UpTo<1000>>,
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     pub network: Option<Network>,
-    /// The first moment, such as `2026-01-08T00:00:00Z`; 24 hours before the end if not given.
+    /// The start of the time range, such as `2026-01-08T00:00:00Z`; 24 hours before the end if not given.
     #[param(value_type = String, required = false)]
     pub start: Option<Moment>,
 }
@@ -175,7 +175,7 @@ pub fn span(
     let start = start.map_or(end.minus(day), |start| start.0);
     if start >= end {
         let detail = format!("start {} is not before end {}", Moment(start), Moment(end));
-        return Err(Problem::parameter("start", detail, "Send a moment before `end`."));
+        return Err(Problem::parameter("start", detail, "Send a time before `end`."));
     }
     if end.0 - start.0 > SPAN_MS_MAX {
         let detail = format!("from {} to {} is more than 90 days", Moment(start), Moment(end));

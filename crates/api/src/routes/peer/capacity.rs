@@ -20,65 +20,66 @@ use crate::state::State;
 /// A card that had work in the last so many minutes is active: the peer's measure.
 const ACTIVE_MINUTES: u64 = 30;
 
-/// The cards.
+/// The GPUs.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerGpuCapacity)]
 pub struct GpuCapacity {
-    /// Cards that have an id, each once for each orchestrator.
+    /// GPUs that have an id, each counted once per orchestrator.
     #[serde(rename = "totalGPUs")]
     total_gpus: usize,
-    /// Cards that had work in the last 30 minutes.
+    /// GPUs that had work in the last 30 minutes.
     #[serde(rename = "activeGPUs")]
     active_gpus: usize,
-    /// The difference.
+    /// `totalGPUs` minus `activeGPUs`.
     #[serde(rename = "availableCapacity")]
     available_capacity: usize,
-    /// By kind of card, most first.
+    /// By GPU model, most first.
     models: Vec<KindCount>,
     /// By pipeline, most first.
     #[serde(rename = "pipelineGPUs")]
     pipeline_gpus: Vec<PipelineCards>,
 }
 
-/// How many cards are of a kind.
+/// GPUs of one model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerKindCount)]
 pub struct KindCount {
-    /// The kind of card; `Unknown` where nobody named it.
+    /// The GPU model; `Unknown` if it was not named.
     model: String,
     /// How many.
     count: usize,
 }
 
-/// How many cards run a pipeline.
+/// GPUs by pipeline.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerPipelineCards)]
 pub struct PipelineCards {
     /// The pipeline.
     name: String,
-    /// Cards that are said to run it.
+    /// GPUs that are reported to run it.
     gpus: usize,
     /// By model, most first.
     models: Vec<ModelCards>,
 }
 
-/// How many cards run a model.
+/// GPUs by model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerModelCards)]
 pub struct ModelCards {
     /// The model.
     model: String,
-    /// Cards that are said to run it.
+    /// GPUs that are reported to run it.
     gpus: usize,
 }
 
-/// Cards
+/// GPU capacity
 ///
-/// The cards that were offered in the window, 24 hours if none is given. Ids churn, and a card without one is not counted.
+/// The GPUs offered in the window, 24 hours if none is given. GPU ids are not stable, and a GPU without one is not
+/// counted.
 #[utoipa::path(
     get, path = "/v1/dashboard/gpu-capacity", tag = "peer",
     params(WindowQuery),
-    responses((status = 200, description = "The cards.", body = GpuCapacity, example = json!({
+    responses((status = 200, description = "The GPUs.", body = GpuCapacity, example = json!({
         "totalGPUs": 100, "activeGPUs": 38, "availableCapacity": 62,
         "models": [{"model": "NVIDIA GeForce RTX 4090", "count": 100}],
         "pipelineGPUs": [{"name": "live-video-to-video", "gpus": 100, "models": [{"model": "streamdiffusion-sdxl", "gpus": 100}]}]

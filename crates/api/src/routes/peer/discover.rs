@@ -47,35 +47,35 @@ pub struct DiscoverQuery {
     network: Option<Network>,
 }
 
-/// Where work can go.
+/// One orchestrator at one service URL.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerDiscovered)]
 pub struct Discovered {
-    /// Where it answers.
+    /// Its service URL.
     #[schema(value_type = schema::ServiceUrl)]
     address: ServiceUrl,
-    /// Its score for what was asked for, 0 to 1; 0 without `recent_work` says that nothing is known.
+    /// Its score for the requested work, 0 to 1; if `recent_work` is false, 0 means unknown.
     score: f64,
-    /// What it offers of what was asked for, as `pipeline/model`.
+    /// The requested capabilities that it offers, as `pipeline/model`.
     capabilities: BTreeSet<String>,
-    /// When it was last heard to offer it, in Unix milliseconds.
+    /// When its latest offer was reported, in Unix milliseconds.
     #[schema(value_type = u64)]
     last_seen_ms: UnixMillis,
-    /// The same as text.
+    /// The same as RFC 3339 text.
     #[schema(value_type = String, format = DateTime)]
     last_seen: Moment,
-    /// Whether it had such work in the last hours, or a score.
+    /// Whether it had such work in the last three hours, or a score.
     recent_work: bool,
 }
 
-/// Where work can go
+/// Orchestrators by capability
 ///
-/// Everybody who offered one of the capabilities in the last 24 hours, a row a place: the highest score first, then most
-/// capabilities, then the address.
+/// Every orchestrator that offered one of the capabilities in the last 24 hours, one row per service URL: highest score
+/// first, then most capabilities, then by address.
 #[utoipa::path(
     get, path = "/v1/discover/orchestrators", tag = "peer",
     params(DiscoverQuery),
-    responses((status = 200, description = "The places.", body = Vec<Discovered>, example = json!([
+    responses((status = 200, description = "One row per service URL.", body = Vec<Discovered>, example = json!([
         {"address": "https://orchestrator.example:8935", "score": 0.941,
          "capabilities": ["live-video-to-video/streamdiffusion-sdxl"], "last_seen_ms": 1767908945000u64,
          "last_seen": "2026-01-08T21:49:05Z", "recent_work": true}
@@ -108,13 +108,17 @@ fn split(query: &str) -> Result<(BTreeSet<String>, String), Problem> {
                 || model.is_empty()
                 || value.contains(char::REPLACEMENT_CHARACTER)
             {
-                return Err(Problem::parameter("caps", "caps: no capability", instead));
+                return Err(Problem::parameter("caps", "caps names no capability", instead));
             }
             caps.insert(value.into_owned());
         }
     }
     if caps.len() > CAPS_MAX {
-        return Err(Problem::parameter("caps", format!("{} capabilities", caps.len()), instead));
+        return Err(Problem::parameter(
+            "caps",
+            format!("caps names {} capabilities", caps.len()),
+            instead,
+        ));
     }
     Ok((caps, rest.finish()))
 }

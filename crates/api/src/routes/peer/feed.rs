@@ -37,7 +37,7 @@ const PAGES_MAX: usize = 8;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct FeedQuery {
-    /// The most streams, 1 to 200; 50 if not given.
+    /// The maximum number of streams, 1 to 200; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 200)]
     limit: Option<UpTo<200>>,
     /// The network; the instance's own if none is named.
@@ -45,24 +45,24 @@ pub struct FeedQuery {
     network: Option<Network>,
 }
 
-/// A stream that runs.
+/// A running stream.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerFeedItem)]
 #[serde(rename_all = "camelCase")]
 pub struct FeedItem {
-    /// The job, by its shared pseudonym.
+    /// The job's pseudonym, the same for every party.
     #[schema(value_type = schema::JobId)]
     id: JobId,
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline: String,
-    /// The model; absent where nobody named one.
+    /// The model; absent if none was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    /// The gateway by its name, else by its address; empty where nobody told.
+    /// The gateway's name, else its address; empty if unknown.
     gateway: String,
-    /// Who has it, by the on-chain address; empty where that is unknown.
+    /// The on-chain address of the orchestrator that holds it; empty if unknown.
     orchestrator_address: String,
-    /// Where that answers; absent where nobody told.
+    /// The service URL of that orchestrator; absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::ServiceUrl>)]
     orchestrator_url: Option<ServiceUrl>,
@@ -72,25 +72,26 @@ pub struct FeedItem {
     /// `stream`.
     #[serde(rename = "job_type")]
     job_type: &'static str,
-    /// Mean frames per second in, of this hour; 0 where none were told, as the peer has it.
+    /// Mean input frames per second in this hour; 0 if unknown, as in livepeer-naap-analytics.
     #[serde(rename = "inputFps")]
     input_fps: f64,
-    /// Mean frames per second out, of this hour; 0 where none were told, as the peer has it.
+    /// Mean output frames per second in this hour; 0 if unknown, as in livepeer-naap-analytics.
     #[serde(rename = "outputFps")]
     output_fps: f64,
-    /// When it was asked for, or first heard of.
+    /// When it was requested, or else first reported.
     #[schema(value_type = String, format = DateTime)]
     first_seen: Moment,
-    /// When it was last heard of.
+    /// When it was last reported.
     #[schema(value_type = String, format = DateTime)]
     last_seen: Moment,
-    /// Seconds since then, up to now.
+    /// Seconds since `firstSeen`.
     duration_seconds: f64,
 }
 
-/// Streams that run
+/// Running streams
 ///
-/// Live video that somebody has now and that was heard of in the last two minutes, the latest heard first.
+/// Live-video streams that are assigned to an orchestrator and were reported in the last two minutes, most recent
+/// report first.
 #[utoipa::path(
     get, path = "/v1/dashboard/job-feed", tag = "peer",
     params(FeedQuery),

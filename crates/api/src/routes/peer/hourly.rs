@@ -26,41 +26,43 @@ use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::state::{Sources, State};
 
-/// What one orchestrator did in one hour, for one reporter, with one model.
+/// One orchestrator with one model in one hour, as one reporter saw it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerSlaRow)]
 pub struct SlaRow {
     /// When the hour begins.
     #[schema(value_type = String, format = DateTime)]
     window_start: Moment,
-    /// Whose word it is: the reporter's address; empty where nobody is named.
+    /// The reporter's address; empty if there is none.
     org: String,
-    /// The orchestrator's on-chain address; empty where that is unknown.
+    /// The orchestrator's on-chain address; empty if unknown.
     orchestrator_address: String,
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline_id: String,
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model_id: String,
-    /// The one card it can have run on; empty where that is not known.
+    /// The id of the one GPU it can have run on; empty if unknown.
     gpu_id: String,
-    /// Sessions that it was given in the hour.
+    /// Sessions assigned to it in the hour.
     requested_sessions: u64,
-    /// Sessions of which output that lasts was due in the hour and came.
+    /// Sessions whose lasting output was due in the hour and came.
     startup_success_sessions: u64,
-    /// Of the sessions that were its own to serve and are decided, the share with output that lasts.
+    /// The share of its sessions with lasting output, 0 to 1, among those that are decided and not excused; null if
+    /// there are none.
     effective_success_rate: Option<f64>,
-    /// Of the sessions that ended or were taken away, the share that it kept.
+    /// The share of sessions that it kept, 0 to 1, among those that ended or were swapped away for a fault; null if
+    /// there are none.
     no_swap_rate: Option<f64>,
-    /// Mean frames per second out; null where none were told.
+    /// Mean output frames per second; null if unknown.
     avg_output_fps: Option<f64>,
-    /// The score of the hour over everybody's word, 0 to 100; null where there is too little evidence.
+    /// The score of the hour over all reports, 0 to 100; null if there is too little evidence.
     sla_score: Option<f64>,
 }
 
-/// Scores and shares by the hour
+/// Scores and shares by hour
 ///
-/// A row for each hour, reporter, orchestrator, model and card. The score is that of the hour, the orchestrator and the
-/// model over everybody's word, and so the same on each of their rows.
+/// One row per hour, reporter, orchestrator, model and GPU. The score is that of the hour, the orchestrator and the
+/// model over all reports, and therefore the same in each of their rows.
 #[utoipa::path(
     get, path = "/v1/streaming/sla", tag = "peer",
     params(ListQuery),
@@ -171,36 +173,36 @@ fn sla_row(row: &SeriesRow, scores: &Scored) -> SlaRow {
     }
 }
 
-/// What one gateway asked for in one hour.
+/// What one gateway requested in one hour.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerDemandRow)]
 pub struct DemandRow {
     /// When the hour begins.
     #[schema(value_type = String, format = DateTime)]
     window_start: Moment,
-    /// Whose word it is: the reporter's address; empty where nobody is named.
+    /// The reporter's address; empty if there is none.
     org: String,
-    /// The gateway that an unsigned feed named, else the reporter's address.
+    /// The gateway's name from an unsigned feed, else the reporter's address.
     gateway: String,
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline_id: String,
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model_id: String,
-    /// Sessions asked for in the hour.
+    /// Sessions requested in the hour.
     requested_sessions: u64,
-    /// Sessions that first got output that lasts in the hour.
+    /// Sessions whose lasting output began in the hour.
     startup_success_sessions: u64,
-    /// Of the tenures that were the orchestrators' to serve and are decided, the share with output that lasts.
+    /// The share of tenures with lasting output, 0 to 1, among those that are decided and not excused.
     effective_success_rate: Option<f64>,
-    /// Minutes that orchestrators had sessions.
+    /// Minutes for which orchestrators held sessions.
     total_minutes: f64,
-    /// Sessions that no orchestrator was found for.
+    /// Sessions for which no orchestrator was found.
     no_orch_sessions: u64,
 }
 
-/// Demand by the hour
+/// Demand by hour
 ///
-/// A row for each hour, reporter, gateway and model.
+/// One row per hour, reporter, gateway and model.
 #[utoipa::path(
     get, path = "/v1/streaming/demand", tag = "peer",
     params(ListQuery),
@@ -251,40 +253,40 @@ fn demand_row(row: &SeriesRow) -> DemandRow {
     }
 }
 
-/// What one card did in one hour.
+/// One GPU in one hour.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerGpuRow)]
 pub struct GpuRow {
     /// When the hour begins.
     #[schema(value_type = String, format = DateTime)]
     window_start: Moment,
-    /// Whose word it is: the reporter's address; empty where nobody is named.
+    /// The reporter's address; empty if there is none.
     org: String,
-    /// The orchestrator's on-chain address; empty where that is unknown.
+    /// The orchestrator's on-chain address; empty if unknown.
     orchestrator_address: String,
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline_id: String,
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model_id: String,
-    /// The card, by the id its orchestrator gives.
+    /// The GPU id that its orchestrator gives.
     gpu_id: String,
-    /// The kind of card; empty where nobody named it.
+    /// The GPU model; empty if unknown.
     gpu_model_name: String,
-    /// Sessions that it was given in the hour.
+    /// Sessions assigned to it in the hour.
     known_sessions_count: u64,
-    /// Sessions of which output that lasts was due in the hour and came.
+    /// Sessions whose lasting output was due in the hour and came.
     startup_success_sessions: u64,
-    /// Mean frames per second out; null where none were told.
+    /// Mean output frames per second; null if unknown.
     avg_output_fps: Option<f64>,
-    /// Mean milliseconds from the assignment to output that lasts; null where none was told.
+    /// Mean milliseconds from the assignment to lasting output; null if unknown.
     avg_e2e_latency_ms: Option<f64>,
-    /// Of the sessions that ended or were taken away, the share that was taken away for a fault.
+    /// The share of sessions that were swapped away for a fault, 0 to 1, among those that ended or were swapped away.
     swap_rate: Option<f64>,
 }
 
-/// Cards by the hour
+/// GPUs by hour
 ///
-/// A row for each hour, reporter, orchestrator, model and card. Work that can have run on several cards is in no row.
+/// One row per hour, reporter, orchestrator, model and GPU. Work that may have run on any of several GPUs is in no row.
 #[utoipa::path(
     get, path = "/v1/streaming/gpu-metrics", tag = "peer",
     params(ListQuery),

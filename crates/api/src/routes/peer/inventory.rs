@@ -16,7 +16,7 @@ use crate::query::Query;
 use crate::schema;
 use crate::state::State;
 
-/// A pipeline on offer.
+/// An offered pipeline.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerCatalogEntry)]
 pub struct CatalogEntry {
@@ -24,9 +24,9 @@ pub struct CatalogEntry {
     id: String,
     /// The same.
     name: String,
-    /// Its models on offer.
+    /// The models offered for it.
     models: BTreeSet<String>,
-    /// The regions of those who offer it, where they themselves say so.
+    /// The regions of the orchestrators that offer it, as they state them.
     regions: BTreeSet<String>,
 }
 
@@ -75,18 +75,18 @@ pub struct Pricing {
     /// The orchestrator's on-chain address.
     #[schema(value_type = schema::Address)]
     orch_address: Address,
-    /// The host it answers at.
+    /// The host of its service URL.
     orch_name: String,
     /// The pipeline.
     pipeline: String,
-    /// The model; absent where the price is for the whole pipeline.
+    /// The model; absent if the price is for the whole pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    /// Wei for so many units.
+    /// The price of `pixelsPerUnit` units, in wei.
     price_wei_per_unit: u64,
-    /// The units that the price is for; pixels in live video.
+    /// How many units the price is for; pixels in live video.
     pixels_per_unit: u64,
-    /// Whether the model is said to be loaded.
+    /// Whether the model is reported to be loaded.
     is_warm: bool,
 }
 

@@ -47,77 +47,77 @@ struct Told {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PeerAiBatchJob)]
 pub struct AiBatchJob {
-    /// The job, by its shared pseudonym.
+    /// The job's pseudonym, the same for every party.
     #[schema(value_type = schema::JobId)]
     request_id: JobId,
-    /// Whose word it is: the reporter's address; empty where nobody on the gateway's side told.
+    /// The reporter's address; empty if nobody on the gateway's side reported.
     org: String,
-    /// The gateway that an unsigned feed named, else the reporter's address.
+    /// The gateway's name from an unsigned feed, else the reporter's address.
     gateway: String,
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline: String,
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model_id: String,
     /// When it ended.
     #[schema(value_type = String, format = DateTime)]
     completed_at: Moment,
     /// Whether it was answered.
     success: bool,
-    /// How many orchestrators were tried; null where nobody told.
+    /// How many orchestrators were tried; null if unknown.
     tries: Option<u32>,
-    /// Milliseconds it took; null where nobody told.
+    /// How long it took, in milliseconds; null if unknown.
     duration_ms: Option<u64>,
-    /// Where the last orchestrator answers; empty where there was none.
+    /// The service URL of the last orchestrator; empty if there was none.
     orch_url: String,
     /// `selected`, `no_orch` or `unknown`.
     selection_outcome: &'static str,
-    /// The kind of card it ran on; empty where that is not known.
+    /// The GPU model it ran on; empty if unknown.
     gpu_model_name: String,
     /// `resolved`, `hardware_less` or `unresolved`.
     attribution_status: &'static str,
 }
 
-/// One request to somebody's own container.
+/// One BYOC request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PeerByocJob)]
 pub struct ByocJob {
-    /// The job, by its shared pseudonym.
+    /// The job's pseudonym, the same for every party.
     #[schema(value_type = schema::JobId)]
     request_id: JobId,
-    /// Whose word it is: the reporter's address; empty where nobody on the gateway's side told.
+    /// The reporter's address; empty if nobody on the gateway's side reported.
     org: String,
-    /// The capability; empty where nobody named one.
+    /// The capability; empty if none was named.
     capability: String,
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model: String,
     /// When it ended.
     #[schema(value_type = String, format = DateTime)]
     completed_at: Moment,
     /// Whether it was answered.
     success: bool,
-    /// Milliseconds it took; null where nobody told.
+    /// How long it took, in milliseconds; null if unknown.
     duration_ms: Option<u64>,
-    /// The HTTP status that was answered; null where nobody told.
+    /// The HTTP status of the answer; null if unknown.
     http_status: Option<u16>,
-    /// The last orchestrator's on-chain address; empty where that is unknown.
+    /// The on-chain address of the last orchestrator; empty if unknown.
     orch_address: String,
-    /// Where the last orchestrator answers; empty where there was none.
+    /// The service URL of the last orchestrator; empty if there was none.
     orch_url: String,
-    /// Always empty: where workers answer is no part of what is shared.
+    /// Always empty: worker URLs are not published.
     worker_url: String,
     /// `selected`, `no_orch` or `unknown`.
     selection_outcome: &'static str,
-    /// The kind of card it ran on; empty where that is not known.
+    /// The GPU model it ran on; empty if unknown.
     gpu_model_name: String,
     /// `resolved`, `hardware_less` or `unresolved`.
     attribution_status: &'static str,
-    /// Why it failed, in a word; empty where it did not.
+    /// Why it failed, in one word of a fixed list; empty if it did not.
     error: String,
 }
 
 /// AI requests
 ///
-/// AI requests that came to an end, language models among them, the latest begun first.
+/// Finished AI requests, those to language models included, most recently started first.
 #[utoipa::path(
     get, path = "/v1/requests/ai-batch/jobs", tag = "peer",
     params(ListQuery),
@@ -146,9 +146,9 @@ pub async fn ai_batch_jobs(
     listing.await.map(Json)
 }
 
-/// Requests to people's own containers
+/// BYOC requests
 ///
-/// Those that came to an end, the latest begun first.
+/// Finished BYOC requests, most recently started first.
 #[utoipa::path(
     get, path = "/v1/requests/byoc/jobs", tag = "peer",
     params(ListQuery),

@@ -48,7 +48,7 @@ pub struct KpiQuery {
 pub struct Kpi {
     /// Live video.
     streaming: Streaming,
-    /// Requests with one answer, whatever the streams were narrowed to.
+    /// AI and BYOC requests; `pipeline` and `model_id` do not filter them.
     requests: Requests,
 }
 
@@ -57,21 +57,21 @@ pub struct Kpi {
 #[schema(as = PeerKpiStreaming)]
 #[serde(rename_all = "camelCase")]
 pub struct Streaming {
-    /// Of 100 sessions asked for, how many got output that lasts. The change is in percentage points.
+    /// The percentage of requested sessions that got lasting output. The change is in percentage points.
     success_rate: MetricDelta,
-    /// Orchestrators that offered or had such work. The change is against the window before, in percent.
+    /// Orchestrators that offered or held such work. The change is against the previous window, in percent.
     orchestrators_observed: MetricDelta,
-    /// Minutes that orchestrators had sessions, in the whole window. The change is in percent.
+    /// Minutes for which orchestrators held sessions in the whole window. The change is in percent.
     daily_usage_mins: MetricDelta,
-    /// Sessions asked for, in the whole window. The change is in percent.
+    /// Sessions requested in the whole window. The change is in percent.
     daily_session_count: MetricDelta,
-    /// The worth of the tickets that were sent, in ether, in the whole window. The change is in percent.
+    /// The expected value of the tickets sent in the whole window, in ether. The change is in percent.
     daily_network_fees_eth: MetricDelta,
-    /// The hours of the window.
+    /// The length of the window in hours.
     timeframe_hours: u64,
-    /// Sessions asked for by the hour, every hour of the window.
+    /// Sessions requested in each hour of the window.
     hourly_sessions: Vec<HourValue>,
-    /// Minutes by the hour, every hour of the window.
+    /// Minutes served in each hour of the window.
     hourly_usage: Vec<HourValue>,
 }
 
@@ -79,20 +79,20 @@ pub struct Streaming {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerMetricDelta)]
 pub struct MetricDelta {
-    /// The number over the whole window; 0 where nothing is known, as the peer has it.
+    /// The value over the whole window; 0 if unknown, as in livepeer-naap-analytics.
     value: f64,
-    /// The change; 0 where there was nothing to change.
+    /// The change; 0 if there was nothing to compare.
     delta: f64,
 }
 
-/// A number of one hour.
+/// One value for one hour.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerHourValue)]
 pub struct HourValue {
     /// When the hour begins.
     #[schema(value_type = String, format = DateTime)]
     hour: Moment,
-    /// The number.
+    /// The value.
     value: f64,
 }
 
@@ -100,9 +100,9 @@ pub struct HourValue {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerKpiRequests)]
 pub struct Requests {
-    /// AI requests, language models among them.
+    /// AI requests, those to language models included.
     ai_batch: Stats,
-    /// Requests to people's own containers.
+    /// BYOC requests.
     byoc: Stats,
 }
 
@@ -119,8 +119,8 @@ const COLUMNS: [Column; 7] = [
 
 /// Totals
 ///
-/// What was asked for and done in a window of whole hours that ends with the one that is open. The names that begin with
-/// `daily` are totals of the window, as the peer has them.
+/// What was requested and served in a window of whole hours that ends with the current hour. Members named `daily…` are
+/// totals of the window, as in livepeer-naap-analytics.
 #[utoipa::path(
     get, path = "/v1/dashboard/kpi", tag = "peer",
     params(KpiQuery),

@@ -23,13 +23,13 @@ use crate::problem::Problem;
 pub struct Listing<T> {
     /// The rows.
     data: Vec<T>,
-    /// How it goes on.
+    /// Where the next page is.
     pagination: Pagination,
     /// About the answer.
     meta: Meta,
 }
 
-/// How a list goes on.
+/// Where the next page of a list is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerPagination)]
 pub struct Pagination {
@@ -37,7 +37,7 @@ pub struct Pagination {
     next_cursor: Option<String>,
     /// Whether there is a next page.
     has_more: bool,
-    /// The most rows this page could have.
+    /// The maximum number of rows on this page.
     page_size: u16,
 }
 
@@ -45,7 +45,7 @@ pub struct Pagination {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerMeta)]
 pub struct Meta {
-    /// When it was made.
+    /// When the answer was computed.
     #[schema(value_type = String, format = DateTime)]
     generated_at: Moment,
     /// The id of the request, also in the header `x-request-id`.

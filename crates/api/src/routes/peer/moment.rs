@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Moment {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|()| {
             let shown: String = text.chars().take(80).collect();
-            de::Error::custom(format_args!("{shown:?} is no moment between 2020 and 2100"))
+            de::Error::custom(format_args!("{shown:?} is not a time between 2020 and 2100"))
         })
     }
 }

@@ -24,7 +24,7 @@ use crate::state::State;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct PipelinesQuery {
-    /// The most pipelines of live video, 1 to 20; 5 if not given.
+    /// The maximum number of live-video pipelines, 1 to 20; 5 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 20)]
     limit: Option<UpTo<20>>,
     /// The network; the instance's own if none is named.
@@ -35,13 +35,13 @@ pub struct PipelinesQuery {
     window: Option<WindowHours>,
 }
 
-/// The pipelines with most to do.
+/// The most used pipelines.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerPipelines)]
 pub struct Pipelines {
-    /// Of live video, those with most sessions first.
+    /// Live video, most sessions first.
     streaming: Vec<PipelineUse>,
-    /// Of requests.
+    /// AI and BYOC requests.
     requests: ByKind,
 }
 
@@ -52,11 +52,11 @@ pub struct Pipelines {
 pub struct PipelineUse {
     /// The pipeline.
     name: String,
-    /// Minutes that orchestrators had sessions.
+    /// Minutes for which orchestrators held sessions.
     mins: f64,
-    /// Sessions asked for.
+    /// Sessions requested.
     sessions: u64,
-    /// Mean frames per second out; 0 where none were told, as the peer has it.
+    /// Mean output frames per second; 0 if unknown, as in livepeer-naap-analytics.
     avg_fps: f64,
     /// The same by model.
     model_mins: Vec<ModelUse>,
@@ -67,13 +67,13 @@ pub struct PipelineUse {
 #[schema(as = PeerModelUse)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelUse {
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model: String,
-    /// Minutes that orchestrators had sessions.
+    /// Minutes for which orchestrators held sessions.
     mins: f64,
-    /// Sessions asked for.
+    /// Sessions requested.
     sessions: u64,
-    /// Mean frames per second out; 0 where none were told, as the peer has it.
+    /// Mean output frames per second; 0 if unknown, as in livepeer-naap-analytics.
     avg_fps: f64,
 }
 
@@ -81,9 +81,9 @@ pub struct ModelUse {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerRequestsByKind)]
 pub struct ByKind {
-    /// AI requests, language models among them, those asked for most first.
+    /// AI requests, those to language models included, most requested pipeline first.
     by_pipeline: Vec<PipelineStats>,
-    /// Requests to people's own containers, those asked for most first.
+    /// BYOC requests, most requested capability first.
     by_capability: Vec<CapabilityStats>,
 }
 
@@ -91,9 +91,9 @@ pub struct ByKind {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerPipelineStats)]
 pub struct PipelineStats {
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline: String,
-    /// What came of them.
+    /// Their outcomes.
     #[serde(flatten)]
     stats: Stats,
 }
@@ -102,16 +102,16 @@ pub struct PipelineStats {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerCapabilityStats)]
 pub struct CapabilityStats {
-    /// The capability; empty where nobody named one.
+    /// The capability; empty if none was named.
     capability: String,
-    /// What came of them.
+    /// Their outcomes.
     #[serde(flatten)]
     stats: Stats,
 }
 
 /// Pipelines
 ///
-/// The pipelines of a window of whole hours that ends with the one that is open.
+/// The pipelines used in a window of whole hours that ends with the current hour.
 #[utoipa::path(
     get, path = "/v1/dashboard/pipelines", tag = "peer",
     params(PipelinesQuery),

@@ -24,22 +24,22 @@ use crate::query::Query;
 use crate::schema;
 use crate::state::State;
 
-/// AI requests, language models among them.
+/// AI requests, those to language models included.
 const AI_BATCH: [Workload; 2] = [Workload::AiBatch, Workload::Llm];
 
-/// What came of requests.
+/// The outcomes of requests.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerStats)]
 pub struct Stats {
-    /// Requests.
+    /// How many requests there were.
     pub total_jobs: u64,
-    /// Those that an orchestrator was found for.
+    /// Requests for which an orchestrator was found.
     selected_jobs: u64,
-    /// Those that no orchestrator was found for.
+    /// Requests for which no orchestrator was found.
     no_orch_jobs: u64,
-    /// The share that was answered, 0 to 1; null where there were none.
+    /// The share of requests that succeeded, 0 to 1; null if there were none.
     success_rate: Option<f64>,
-    /// Mean milliseconds from the assignment to the whole answer; null where none was told.
+    /// Mean milliseconds from the assignment to the whole answer; null if unknown.
     avg_duration_ms: Option<f64>,
 }
 
@@ -67,31 +67,31 @@ impl Stats {
     }
 }
 
-/// A model on offer for requests.
+/// A model offered for requests.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerRequestsModel)]
 pub struct RequestsModel {
-    /// The pipeline, or the capability of somebody's own container.
+    /// The pipeline, or the BYOC capability.
     pipeline: String,
     /// The model.
     model: String,
     /// `ai-batch` or `byoc`.
     job_type: &'static str,
-    /// Orchestrators that say it is loaded.
+    /// Orchestrators that report it as loaded.
     warm_orch_count: usize,
-    /// Cards that are said to run it.
+    /// GPUs that are reported to run it.
     gpu_slots: usize,
     /// Requests in the last 24 hours.
     job_count_24h: u64,
-    /// The share that was answered, 0 to 1; null where there were none.
+    /// The share of requests that succeeded, 0 to 1; null if there were none.
     success_rate: Option<f64>,
-    /// Mean milliseconds from the assignment to the whole answer; null where none was told.
+    /// Mean milliseconds from the assignment to the whole answer; null if unknown.
     avg_duration_ms: Option<f64>,
 }
 
-/// Models on offer for requests
+/// Models offered for requests
 ///
-/// Everything but live video that was offered in the last 24 hours.
+/// The models offered in the last 24 hours for anything but live video.
 #[utoipa::path(
     get, path = "/v1/requests/models", tag = "peer",
     params(NetworkQuery),
@@ -144,32 +144,32 @@ fn on_offer(offers: &Offers, sums: &[SeriesRow]) -> Vec<RequestsModel> {
     warm.into_iter().map(row).collect()
 }
 
-/// Where requests can go.
+/// One service URL that takes requests.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerRequestsOrchestrator)]
 pub struct RequestsOrchestrator {
     /// The orchestrator's on-chain address.
     #[schema(value_type = schema::Address)]
     address: Address,
-    /// Where it answers.
+    /// Its service URL.
     #[schema(value_type = schema::ServiceUrl)]
     uri: ServiceUrl,
-    /// What it offers, as `pipeline:model`; `pipeline` alone where a whole pipeline is offered.
+    /// What it offers, as `pipeline:model`, or `pipeline` alone if it offers the whole pipeline.
     capabilities: BTreeSet<String>,
-    /// Its cards that have an id.
+    /// How many of its GPUs have an id.
     gpu_count: usize,
-    /// When it was last heard to offer them.
+    /// When its latest offer was reported.
     #[schema(value_type = String, format = DateTime)]
     last_seen: Moment,
 }
 
 /// Orchestrators for requests
 ///
-/// Where anything but live video was offered in the last 24 hours, a row a place.
+/// The orchestrators that offered anything but live video in the last 24 hours, one row per service URL.
 #[utoipa::path(
     get, path = "/v1/requests/orchestrators", tag = "peer",
     params(PlacesQuery),
-    responses((status = 200, description = "The places.", body = Vec<RequestsOrchestrator>, example = json!([
+    responses((status = 200, description = "One row per service URL.", body = Vec<RequestsOrchestrator>, example = json!([
         {"address": "0xd00354656922168815fcd1e51cbddb9e359e3c7f", "uri": "https://orchestrator.example:8935",
          "capabilities": ["text-to-image:SG161222/RealVisXL_V4.0_Lightning"], "gpu_count": 2,
          "last_seen": "2026-01-08T21:49:05Z"}
@@ -210,9 +210,9 @@ pub async fn orchestrators(
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerAiBatchSummary)]
 pub struct AiBatchSummary {
-    /// The pipeline; empty where nobody named one.
+    /// The pipeline; empty if none was named.
     pipeline: String,
-    /// What came of them.
+    /// Their outcomes.
     #[serde(flatten)]
     stats: Stats,
 }
@@ -221,9 +221,9 @@ pub struct AiBatchSummary {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerByocSummary)]
 pub struct ByocSummary {
-    /// The capability; empty where nobody named one.
+    /// The capability; empty if none was named.
     capability: String,
-    /// What came of them.
+    /// Their outcomes.
     #[serde(flatten)]
     stats: Stats,
 }
@@ -253,7 +253,7 @@ async fn summed(
 
 /// AI requests by pipeline
 ///
-/// What came of the AI requests of a span, language models among them.
+/// The outcomes of AI requests in the time range by pipeline, those to language models included.
 #[utoipa::path(
     get, path = "/v1/requests/ai-batch/summary", tag = "peer",
     params(SpanQuery),
@@ -275,9 +275,9 @@ pub async fn ai_batch_summary(
     Ok(Answer::for_ms(A_SECOND_MS, rows.iter().map(row).collect()))
 }
 
-/// Requests to people's own containers
+/// BYOC requests
 ///
-/// What came of them in a span, by capability.
+/// The outcomes of BYOC requests in the time range, by capability.
 #[utoipa::path(
     get, path = "/v1/requests/byoc/summary", tag = "peer",
     params(SpanQuery),
@@ -303,23 +303,23 @@ pub async fn byoc_summary(
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerLlmSummary)]
 pub struct LlmSummary {
-    /// The model; empty where nobody named one.
+    /// The model; empty if none was named.
     model: String,
-    /// Requests.
+    /// How many requests there were.
     total_requests: u64,
-    /// The share that was answered, 0 to 1; null where there were none.
+    /// The share of requests that succeeded, 0 to 1; null if there were none.
     success_rate: Option<f64>,
-    /// Mean tokens per second; null where none were told.
+    /// Mean tokens per second; null if unknown.
     avg_tokens_per_sec: Option<f64>,
-    /// Mean milliseconds to the first token; null where none was told.
+    /// Mean milliseconds to the first token; null if unknown.
     avg_ttft_ms: Option<f64>,
-    /// Tokens asked with and given, for each answer; null where none were told.
+    /// Mean input and output tokens per answer; null if unknown.
     avg_total_tokens: Option<f64>,
 }
 
 /// Language models
 ///
-/// What came of the requests of a span, by model.
+/// The outcomes of requests in the time range, by model.
 #[utoipa::path(
     get, path = "/v1/requests/ai-batch/llm-summary", tag = "peer",
     params(SpanQuery),

@@ -32,31 +32,33 @@ pub struct Orchestrator {
     /// Its on-chain address.
     #[schema(value_type = schema::Address)]
     address: Address,
-    /// Where it answers, by its latest offer; absent where none was heard.
+    /// Its service URL, by its latest offer; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::ServiceUrl>)]
     service_uri: Option<ServiceUrl>,
-    /// Sessions that it was given.
+    /// Sessions assigned to it.
     known_sessions: u64,
-    /// Of these, how many got output that lasts.
+    /// Of these, how many got lasting output.
     success_sessions: u64,
-    /// `effectiveSuccessRate` of 100; 0 where that is null, as the peer has it.
+    /// `effectiveSuccessRate` in percent; 0 if that is null, as in livepeer-naap-analytics.
     success_ratio: f64,
-    /// Of the sessions that were its own to serve and are decided, the share with output that lasts.
+    /// The share of its sessions with lasting output, 0 to 1, among those that are decided and not excused; null if
+    /// there are none.
     effective_success_rate: Option<f64>,
-    /// Of the sessions that ended or were taken away, the share that it kept.
+    /// The share of sessions that it kept, 0 to 1, among those that ended or were swapped away for a fault; null if
+    /// there are none.
     no_swap_ratio: Option<f64>,
-    /// The score of its live video, 0 to 100; null where there is too little evidence.
+    /// The score of its live video, 0 to 100; null if there is too little evidence.
     sla_score: Option<f64>,
-    /// When the window of the score begins; absent where there is no score.
+    /// When the window of the score begins; absent if there is no score.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     sla_window_start: Option<Moment>,
-    /// The pipelines that it offered or had work of.
+    /// The pipelines that it offered or had work for.
     pipelines: Vec<String>,
-    /// The same with their models.
+    /// The same pipelines with their models.
     pipeline_models: Vec<PipelineModels>,
-    /// Its cards that have an id.
+    /// How many of its GPUs have an id.
     gpu_count: usize,
 }
 
@@ -81,8 +83,8 @@ struct Known<'a> {
 
 /// Orchestrators
 ///
-/// Everybody with an on-chain address who offered anything or had live video in a window of whole hours that ends with
-/// the one that is open, those with most sessions first.
+/// Every orchestrator with an on-chain address that offered anything or had live-video work in a window of whole hours
+/// that ends with the current hour; most sessions first.
 #[utoipa::path(
     get, path = "/v1/dashboard/orchestrators", tag = "peer",
     params(WindowQuery),

@@ -22,7 +22,7 @@ use crate::query::Query;
 use crate::schema;
 use crate::state::State;
 
-/// A model on offer for live video.
+/// A model offered for live video.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerStreamingModel)]
 pub struct StreamingModel {
@@ -30,19 +30,19 @@ pub struct StreamingModel {
     pipeline: String,
     /// The model.
     model: String,
-    /// Orchestrators that say it is loaded.
+    /// Orchestrators that report it as loaded.
     warm_orch_count: usize,
-    /// Cards that are said to run it.
+    /// GPUs that are reported to run it.
     gpu_slots: usize,
-    /// Streams that run now.
+    /// Streams running now.
     active_streams: usize,
-    /// Cards less streams, at least 0.
+    /// GPUs minus running streams, at least 0.
     available_capacity: usize,
-    /// Mean frames per second out in the last 24 hours; null where none were told.
+    /// Mean output frames per second in the last 24 hours; null if unknown.
     avg_fps: Option<f64>,
 }
 
-/// Models on offer for live video
+/// Models offered for live video
 ///
 /// What was offered in the last 24 hours.
 #[utoipa::path(
@@ -93,32 +93,32 @@ pub async fn models(
     Ok(Answer::for_ms(A_SECOND_MS, rows.await?))
 }
 
-/// Where live video can go.
+/// One service URL that takes live video.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerStreamingOrchestrator)]
 pub struct StreamingOrchestrator {
     /// The orchestrator's on-chain address.
     #[schema(value_type = schema::Address)]
     address: Address,
-    /// Where it answers.
+    /// Its service URL.
     #[schema(value_type = schema::ServiceUrl)]
     uri: ServiceUrl,
     /// The models it offers.
     models: BTreeSet<String>,
-    /// Its cards that have an id.
+    /// How many of its GPUs have an id.
     gpu_count: usize,
-    /// When it was last heard to offer them.
+    /// When its latest offer was reported.
     #[schema(value_type = String, format = DateTime)]
     last_seen: Moment,
 }
 
 /// Orchestrators for live video
 ///
-/// Where live video was offered in the last 24 hours, a row a place.
+/// The orchestrators that offered live video in the last 24 hours, one row per service URL.
 #[utoipa::path(
     get, path = "/v1/streaming/orchestrators", tag = "peer",
     params(PlacesQuery),
-    responses((status = 200, description = "The places.", body = Vec<StreamingOrchestrator>, example = json!([
+    responses((status = 200, description = "One row per service URL.", body = Vec<StreamingOrchestrator>, example = json!([
         {"address": "0xd00354656922168815fcd1e51cbddb9e359e3c7f", "uri": "https://orchestrator.example:8935",
          "models": ["streamdiffusion-sdxl"], "gpu_count": 2, "last_seen": "2026-01-08T21:49:05Z"}
     ])), Problems),

@@ -20,17 +20,17 @@ use crate::state::State;
 pub struct Workers {
     /// The capability.
     capability: String,
-    /// Workers that came and did not leave.
+    /// Workers that are connected.
     worker_count: u64,
     /// The models that they run.
     models: Vec<String>,
-    /// Mean price; null where nobody told.
+    /// Mean price per unit; null if unknown.
     avg_price_per_unit: Option<f64>,
 }
 
 /// Workers
 ///
-/// Empty: workers speak to their orchestrators, and what those tell of them is not counted here.
+/// Always empty: what orchestrators report about their workers is not counted here.
 #[utoipa::path(
     get, path = "/v1/requests/byoc/workers", tag = "peer",
     params(SpanQuery),
@@ -44,23 +44,23 @@ pub async fn workers(
     Ok(Answer::until_written(Vec::new()))
 }
 
-/// How often the users of one capability were let in.
+/// How often users of one capability were authorized.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = PeerAuth)]
 pub struct Auth {
-    /// The capability; empty where nobody named one.
+    /// The capability; empty if none was named.
     capability: String,
-    /// How often that was asked.
+    /// How many checks there were.
     total_events: u64,
-    /// The share that was let in, 0 to 1.
+    /// The share of checks that let the user in, 0 to 1.
     success_rate: Option<f64>,
-    /// How many were not.
+    /// How many checks refused the user.
     failure_count: u64,
 }
 
-/// Whether users are let in
+/// BYOC authorization
 ///
-/// What gateways' webhooks and credential checks said in a span, by capability.
+/// The results of gateways' webhooks and credential checks in the time range, by capability.
 #[utoipa::path(
     get, path = "/v1/requests/byoc/auth", tag = "peer",
     params(SpanQuery),

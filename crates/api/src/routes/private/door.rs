@@ -78,7 +78,7 @@ fn unread(why: BytesRejection) -> Problem {
     if why.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Problem::new(Code::Body, "the body is too long", "Send at most 8 KiB.");
     }
-    Problem::new(Code::BodyInvalid, "the body broke off", "Send the request again.")
+    Problem::new(Code::BodyInvalid, "the body ended early", "Send the request again.")
 }
 
 /// An answer that nobody keeps a copy of.

@@ -24,7 +24,7 @@ use crate::state::State;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct OwnRefusalsQuery {
-    /// The most refusals that are listed, 1 to 500; 50 if not given.
+    /// The maximum number of refusals, 1 to 500; 50 if not given.
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500)]
     limit: Option<Limit>,
     /// The network; the instance's own if none is named.
@@ -35,7 +35,7 @@ pub struct OwnRefusalsQuery {
     publisher: Option<PublisherKey>,
 }
 
-/// What was refused of the nodes of the address that is signed in.
+/// What was refused from the nodes of the signed-in address.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OwnRefusals {
     /// The address.
@@ -43,10 +43,10 @@ pub struct OwnRefusals {
     address: Address,
     /// The refusals, newest first. Of each key the last 256 are kept; `/v1/refusals` counts all.
     items: Vec<OwnRefusal>,
-    /// The keys that the address delegated to.
+    /// The keys that the signed-in address delegated to.
     #[schema(value_type = Vec<schema::PublisherKey>)]
     keys: Vec<PublisherKey>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
 }
@@ -54,12 +54,12 @@ pub struct OwnRefusals {
 /// One refusal.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct OwnRefusal {
-    /// When it arrived; of what was refused when its hour was settled, when its batch was sealed.
+    /// When it arrived, in Unix milliseconds; if it was refused when its hour was settled, when its batch was sealed.
     at_ms: u64,
     /// The code; `/v1/refusals` says what it means and what to do.
     #[schema(value_type = schema::RefusalCode)]
     code: Defect,
-    /// What was seen, in words.
+    /// What was wrong, in words.
     detail: String,
     /// The key that signed the batch.
     #[schema(value_type = schema::PublisherKey)]
@@ -68,9 +68,9 @@ pub struct OwnRefusal {
     epoch: u64,
     /// The sequence number of the batch.
     seq: u64,
-    /// The event's place in the batch; null where all of it was refused.
+    /// The position of the event in the batch, from 0; null if the whole batch was refused.
     index: Option<u16>,
-    /// The event's id; null where it could not be read.
+    /// The id of the event; null if it could not be read.
     #[schema(value_type = Option<String>)]
     event_id: Option<EventId>,
     /// `intake` or `settle`.
@@ -105,8 +105,8 @@ impl From<RefusalNote> for OwnRefusal {
 
 /// My nodes' refusals
 ///
-/// The last refusals of the keys that the signed-in address delegated to, one by one, with the batch and the event they
-/// are about.
+/// The latest refusals of what was published under the keys that the signed-in address delegated to, one by one, each
+/// with its batch and event.
 #[utoipa::path(
     get, path = "/v1/private/refusals", tag = "private",
     params(OwnRefusalsQuery),
@@ -128,7 +128,7 @@ pub async fn refusals(
         if let Some(key) = query.publisher
             && asked.is_empty()
         {
-            let detail = format!("{key} is no key that {address} delegated to");
+            let detail = format!("{key} is not a key that {address} delegated to");
             let instead = "Leave out publisher to see your keys.";
             return Err(Problem::absent(detail, instead).about("publisher"));
         }

@@ -14,18 +14,18 @@ use crate::schema;
 use crate::sign_in::NONCE_LIFETIME;
 use crate::state::State;
 
-/// What to put into a message to sign in with.
+/// What to put into the message to sign in with.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct NonceAnswer {
     /// The chain id to name.
     chain_id: u64,
     /// The domain to name.
     domain: String,
-    /// The moment from which the nonce holds no more.
+    /// When the nonce expires, in Unix milliseconds.
     expires_ms: u64,
     /// The nonce: it can be used once.
     nonce: String,
-    /// The statement to make; null where it is free.
+    /// The statement that the message must contain; null if any will do.
     statement: Option<String>,
     /// The URI to name.
     uri: String,
@@ -33,8 +33,8 @@ pub struct NonceAnswer {
 
 /// Nonce
 ///
-/// What a message to sign in with has to name: a nonce that holds once and for five minutes, and the domain, URI and
-/// chain of this instance.
+/// What the message to sign in with must contain: a nonce that can be used once, within five minutes, and the domain,
+/// URI and chain id of this instance.
 #[utoipa::path(
     get, path = "/v1/private/nonce", tag = "private",
     responses((status = 200, description = "A nonce.", body = NonceAnswer), Problems),
@@ -70,14 +70,14 @@ pub struct SessionAnswer {
     /// The address.
     #[schema(value_type = schema::Address)]
     address: Address,
-    /// When the session ends by itself.
+    /// When the session expires, in Unix milliseconds.
     expires_ms: u64,
 }
 
 /// Sign in
 ///
-/// Opens a session for the address that signed the message, and hands out its cookie, which only this site's own
-/// requests carry. Accounts that are contracts (ERC-1271) cannot sign in yet.
+/// Opens a session for the address that signed the message and sets its cookie (`SameSite=Strict`). Contract accounts
+/// (ERC-1271) cannot sign in yet.
 #[utoipa::path(
     post, path = "/v1/private/sign-in", tag = "private",
     request_body = SignInRequest,
@@ -95,12 +95,12 @@ pub async fn sign_in(
     Ok(([(SET_COOKIE, cookie)], fresh(StatusCode::OK, answer)).into_response())
 }
 
-/// Nothing: an object without members.
+/// An empty object.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignOutRequest {}
 
-/// That nobody is signed in any more.
+/// The result of signing out.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SignedOutAnswer {
     /// Always true.
@@ -109,7 +109,7 @@ pub struct SignedOutAnswer {
 
 /// Sign out
 ///
-/// Closes the session of the request, if it has one, and takes its cookie back.
+/// Closes the session of the request, if there is one, and deletes its cookie.
 #[utoipa::path(
     post, path = "/v1/private/sign-out", tag = "private",
     request_body = SignOutRequest,

@@ -16,7 +16,7 @@ use crate::query::{Nothing, Query, Segments};
 use crate::schema;
 use crate::state::State;
 
-/// The subscriptions of the address that is signed in.
+/// The subscriptions of the signed-in address.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Subscriptions {
     /// All of them, oldest first.
@@ -28,27 +28,28 @@ pub struct Subscriptions {
 pub struct SubscriptionAnswer {
     /// Its name.
     id: String,
-    /// When it was made.
+    /// When it was created, in Unix milliseconds.
     created_ms: u64,
-    /// How many messages were taken.
+    /// How many messages were delivered.
     delivered: u64,
-    /// How often sending the next message failed in a row.
+    /// How many attempts in a row to send the next message failed.
     failures: u32,
-    /// What happened last, where that was a failure; null otherwise.
+    /// Why the latest attempt failed; null if it succeeded.
     last_failure: Option<String>,
     /// The network whose scores it follows.
     #[schema(value_type = schema::Network)]
     network: Network,
-    /// Whether it is paused: it failed for long, and nothing is sent any more. Delete it and make another.
+    /// Whether it is paused: deliveries failed for too long, and nothing is sent any more. Delete it and subscribe
+    /// again.
     is_paused: bool,
-    /// Where messages are sent to.
+    /// The URL that messages are sent to.
     url: String,
 }
 
 /// A subscription that was just made.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct NewSubscription {
-    /// What signs its messages, by the scheme of Standard Webhooks. It is shown only here.
+    /// The secret that signs its messages, as in Standard Webhooks. It is shown only in this answer.
     secret: String,
     /// The subscription.
     subscription: SubscriptionAnswer,
@@ -71,7 +72,7 @@ impl From<Subscription> for SubscriptionAnswer {
 
 fn keeper(state: &State) -> Result<&Arc<dyn Keeper>, Problem> {
     state.private().keeper.as_ref().ok_or_else(|| {
-        let detail = "this process only reads, so it keeps no subscriptions";
+        let detail = "this process only reads, so it takes no subscriptions";
         let instead = "Ask the process that writes: naap dev or naap ingest.";
         Problem::new(Code::SubscriptionsOff, detail, instead)
     })
@@ -79,7 +80,7 @@ fn keeper(state: &State) -> Result<&Arc<dyn Keeper>, Problem> {
 
 /// My subscriptions
 ///
-/// Where changes of the signed-in address's score are sent to, and how that goes.
+/// Where changes of the signed-in address's score are sent, and how delivery is going.
 #[utoipa::path(
     get, path = "/v1/private/subscriptions", tag = "private",
     responses((status = 200, description = "All of them.", body = Subscriptions), Problems),
@@ -94,26 +95,26 @@ pub async fn list(
     Ok(fresh(StatusCode::OK, Subscriptions { items }))
 }
 
-/// What is to be subscribed.
+/// What to subscribe.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubscribeRequest {
     /// The network whose scores are followed; the instance's own if none is named.
     #[schema(value_type = Option<schema::Network>)]
     network: Option<Network>,
-    /// Where messages are to be sent: https, to a public host, without a query.
+    /// The URL to send messages to: https, on a public host, without a query.
     #[schema(example = "https://hooks.example/naap")]
     url: String,
 }
 
 /// Subscribe
 ///
-/// Sends a random challenge to the URL, which has to give it back, and keeps the subscription. From then on each change of
-/// the signed-in address's score is sent there, signed with the secret that is shown only here.
+/// Sends a random challenge to the URL, which must return it, and stores the subscription. From then on each change of
+/// the signed-in address's score is sent there, signed with a secret that is shown only in this answer.
 #[utoipa::path(
     post, path = "/v1/private/subscriptions", tag = "private",
     request_body = SubscribeRequest,
-    responses((status = 201, description = "It is kept.", body = NewSubscription), Problems),
+    responses((status = 201, description = "The subscription, with its secret.", body = NewSubscription), Problems),
 )]
 pub async fn add(
     Given(state): Given<State>,
@@ -129,7 +130,7 @@ pub async fn add(
     Ok(fresh(StatusCode::CREATED, NewSubscription { secret, subscription }))
 }
 
-/// What became of a subscription.
+/// The result of unsubscribing.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RemovedSubscription {
     /// Its name.
@@ -138,11 +139,11 @@ pub struct RemovedSubscription {
 
 /// Unsubscribe
 ///
-/// Forgets a subscription of the signed-in address. Nothing more is sent.
+/// Deletes a subscription of the signed-in address. Nothing more is sent.
 #[utoipa::path(
     delete, path = "/v1/private/subscriptions/{id}", tag = "private",
-    params(("id" = String, Path, description = "The subscription's name.")),
-    responses((status = 200, description = "It is forgotten.", body = RemovedSubscription), Problems),
+    params(("id" = String, Path, description = "The id of the subscription.")),
+    responses((status = 200, description = "The subscription is deleted.", body = RemovedSubscription), Problems),
 )]
 pub async fn remove(
     Given(state): Given<State>,
@@ -178,7 +179,7 @@ fn problem(refused: Refused) -> Problem {
         Refused::Busy => Problem::busy("subscriptions being made"),
         Refused::Failed(_) => {
             tracing::error!(%detail, "a subscription was not kept");
-            Problem::new(Code::Source, "the subscription was not kept", "Try again later.")
+            Problem::new(Code::Source, "the subscription could not be stored", "Try again later.")
         }
     }
 }

@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Cost {
         let (wei, units) = text.split_once('/').unwrap_or((text.as_str(), "1"));
         let read = || Some(Price { wei: Wei(wei.parse().ok()?), units: units.parse().ok()? });
         let price = read().filter(|price| price.units > 0);
-        price.map(Self).ok_or_else(|| de::Error::custom("no price: wei, or wei/units"))
+        price.map(Self).ok_or_else(|| de::Error::custom("not a price: send wei, or wei/units"))
     }
 }
 
@@ -126,7 +126,7 @@ pub struct Answered {
     pub field: Field,
     /// Whether the scores are young enough to be an answer.
     pub freshness: Freshness,
-    /// The network it is about.
+    /// The network.
     pub network: Network,
     /// The moment of the question.
     pub now: UnixMillis,
@@ -164,7 +164,7 @@ impl RouteQuery {
             return Err(Problem::parameter("score_min_ppm", detail, "Send parts per million."));
         }
         if self.places_max == Some(0) {
-            let detail = "places_max: a list of nobody is no list";
+            let detail = "places_max is 0, which would list nobody";
             return Err(Problem::parameter("places_max", detail, "Send 1 or more."));
         }
         Ok(Asked {

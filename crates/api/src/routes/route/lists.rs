@@ -19,20 +19,20 @@ use crate::routes::sla_score::ScoringPolicy;
 use crate::schema;
 use crate::state::State;
 
-/// By what a list was made.
+/// What a list is based on.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Ground {
-    /// How long ago the scores end; null where there are none.
+    /// How long ago the window of the scores ended, in milliseconds; null if there are no scores.
     #[schema(value_type = Option<u64>)]
     age_ms: Option<Millis>,
-    /// Whether they are too old for gateways: `/v1/route/webhook` and `/v1/route/perf-stats` are 503 then.
+    /// Whether the scores are too old for gateways: if so, `/v1/route/webhook` and `/v1/route/perf-stats` answer 503.
     is_stale: bool,
     /// The routing policy.
     policy: ScoringPolicy,
-    /// The window of the scores; null where there is none yet.
+    /// The window of the scores; null if there is none yet.
     #[schema(value_type = Option<schema::Window>)]
     window: Option<Window>,
-    /// The turn begins here; what is decided by lot is drawn again when it ends.
+    /// When the current turn began, in Unix milliseconds; random choices are drawn anew in each turn.
     #[schema(value_type = u64)]
     turn_ms: UnixMillis,
     /// Why a member is null.
@@ -65,16 +65,16 @@ pub struct RouteList {
     able: u64,
     /// How many are left out; `/v1/route/excluded` says why.
     excluded: usize,
-    /// By what the list was made.
+    /// What the list is based on.
     ground: Ground,
     /// The list, best first.
     items: Vec<RouteItem>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
 }
 
-/// One that is listed.
+/// One orchestrator that is listed.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteItem {
     /// Its place; the first is 1.
@@ -82,32 +82,32 @@ pub struct RouteItem {
     /// Its on-chain address.
     #[schema(value_type = schema::Address)]
     operator: Address,
-    /// Where it answers; null where that is not known.
+    /// Its service URL; null if unknown.
     #[schema(value_type = Option<schema::ServiceUrl>)]
     url: Option<ServiceUrl>,
     /// Why it is listed.
     #[schema(value_type = schema::Listed)]
     listed: Listed,
-    /// The tier it reaches; null of those who reach none.
+    /// The tier it reaches; null if it reaches none.
     tier: Option<String>,
-    /// The score that decided; null where there is too little evidence.
+    /// The score that decided, in parts per million; null if there is too little evidence.
     #[schema(value_type = Option<u32>)]
     score_ppm: Option<Ppm>,
-    /// The score were all of its parts as good as they can be.
+    /// What the score would be if every component were at its upper bound, in parts per million.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
     /// The evidence grade.
     #[schema(value_type = schema::Grade)]
     grade: Grade,
-    /// The work whose scores decided; empty of a newcomer.
+    /// The kinds of work whose scores decided; empty for a newcomer.
     rests_on: Vec<String>,
-    /// What a score map says of it.
+    /// Its value in `/v1/route/perf-stats`, in parts per million.
     #[schema(value_type = u32)]
     value_ppm: Ppm,
-    /// Those it is taken to be one party with, by the name of their cluster; its own address where there are none.
+    /// The name of its cluster, the addresses it is taken to be one party with; its own address if it is in none.
     #[schema(value_type = schema::Address)]
     party: Address,
-    /// Why it would be left out, were the policy's floor not; empty of all others.
+    /// Why it would be left out if the policy did not limit how many may be; empty for all others.
     despite: Vec<RouteReason>,
     /// Why a member is null.
     reasons: Reasons,
@@ -184,35 +184,35 @@ pub async fn orchestrators(
 /// Who is left out.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteExcluded {
-    /// By what the list was made.
+    /// What the list is based on.
     ground: Ground,
     /// Those who are left out, by address and URL.
     items: Vec<ExcludedItem>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
 }
 
-/// One that is left out.
+/// One orchestrator that is left out.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ExcludedItem {
     /// Its on-chain address.
     #[schema(value_type = schema::Address)]
     operator: Address,
-    /// Where it answers; null where that is not known.
+    /// Its service URL; null if unknown.
     #[schema(value_type = Option<schema::ServiceUrl>)]
     url: Option<ServiceUrl>,
     /// Every reason that applies.
     why: Vec<RouteReason>,
-    /// The score that decided; null where there is too little evidence.
+    /// The score that decided, in parts per million; null if there is too little evidence.
     #[schema(value_type = Option<u32>)]
     score_ppm: Option<Ppm>,
     /// The evidence grade.
     #[schema(value_type = schema::Grade)]
     grade: Grade,
-    /// The work whose scores decided; empty where there are none.
+    /// The kinds of work whose scores decided; empty if there are none.
     rests_on: Vec<String>,
-    /// Those it is taken to be one party with, by the name of their cluster; its own address where there are none.
+    /// The name of its cluster, the addresses it is taken to be one party with; its own address if it is in none.
     #[schema(value_type = schema::Address)]
     party: Address,
     /// Why a member is null.
@@ -253,16 +253,16 @@ pub async fn excluded(
     Ok(Answer::for_ms(A_SECOND_MS, RouteExcluded { ground, items, network }))
 }
 
-/// One orchestrator, wherever it answers.
+/// One orchestrator, at all its service URLs.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteOne {
-    /// By what the list was made.
+    /// What the list is based on.
     ground: Ground,
     /// Where it is left out, and why.
     excluded: Vec<ExcludedItem>,
     /// Where it is listed, and why.
     listed: Vec<RouteItem>,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
 }
@@ -296,7 +296,7 @@ pub async fn orchestrator(
         .collect();
     if listed.is_empty() && excluded.is_empty() {
         let detail = format!("nothing is known of {operator} on {network}");
-        let instead = "GET /v1/route/orchestrators and /v1/route/excluded list everybody.";
+        let instead = "GET /v1/route/orchestrators and /v1/route/excluded list every orchestrator.";
         return Err(Problem::absent(detail, instead).about("operator"));
     }
     Ok(Answer::for_ms(A_SECOND_MS, RouteOne { ground, excluded, listed, network }))

@@ -18,10 +18,10 @@ use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::state::State;
 
-/// Numbers by name, as a gateway reads them.
+/// Named values, as a gateway reads them.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PerfStats {
-    /// What is compared with `-minPerfScore`, 0 to 1.
+    /// The score that a gateway compares with `-minPerfScore`, 0 to 1.
     #[schema(value_type = f64, minimum = 0, maximum = 1, example = 0.95)]
     score: Share,
 }

@@ -15,7 +15,7 @@ use crate::state::State;
 /// The routing policies.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RoutingPolicies {
-    /// The policies; the first holds where none is named.
+    /// The policies; the first is the default.
     items: Vec<RoutingPolicyItem>,
 }
 
@@ -27,9 +27,9 @@ pub struct RoutingPolicyItem {
     hash: Digest,
     /// Its name.
     id: String,
-    /// What it is, in a line.
+    /// A one-line description.
     title: String,
-    /// Where its file is.
+    /// The URL of its file.
     url: String,
 }
 

@@ -18,10 +18,10 @@ use crate::state::State;
 /// One orchestrator, as a gateway discovers it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Discovered {
-    /// Where it answers.
+    /// Its service URL.
     #[schema(value_type = schema::ServiceUrl)]
     address: ServiceUrl,
-    /// Its on-chain address, for people; gateways pass over it.
+    /// Its on-chain address, for people; gateways ignore it.
     #[schema(value_type = schema::Address)]
     eth_address: Address,
 }
@@ -44,8 +44,9 @@ pub async fn webhook(
         .filter_map(|entry| Some(Discovered { address: entry.url?, eth_address: entry.operator }))
         .collect();
     if listed.is_empty() {
-        let detail = "nobody can be listed for what is asked";
-        let instead = "GET /v1/route/excluded with the same parameters says why, one by one.";
+        let detail = "no orchestrator can be listed for this work";
+        let instead =
+            "GET /v1/route/excluded with the same parameters says why, for each orchestrator.";
         return Err(Problem::new(Code::Nobody, detail, instead));
     }
     Ok(Answer::for_ms(A_SECOND_MS, listed))

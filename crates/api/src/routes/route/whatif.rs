@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Days {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let days = text.parse().ok().filter(|days| (1..=28).contains(days));
-        days.map(Self).ok_or_else(|| de::Error::custom("no whole number from 1 to 28"))
+        days.map(Self).ok_or_else(|| de::Error::custom("not a whole number from 1 to 28"))
     }
 }
 
@@ -53,11 +53,12 @@ impl<'de> Deserialize<'de> for Days {
 pub struct WhatIfAnswer {
     /// How many whole days were replayed.
     days: u64,
-    /// The network it is about.
+    /// The network.
     #[schema(value_type = schema::Network)]
     network: Network,
-    /// What would have changed: jobs moved, failures avoided in millionths of a failure, latency and cost where both sides
-    /// are known, who gains and loses jobs, what cannot be told and why, each with its interval, and what all of it assumes.
+    /// What would have changed: jobs moved, failures avoided in millionths of a failure, latency and cost where both
+    /// sides are known, who gains and loses jobs, and what cannot be known and why, each with its interval, and the
+    /// assumptions behind all of it.
     #[schema(value_type = Object)]
     what_if: WhatIf,
 }

@@ -9,55 +9,57 @@ use sla::scorecard::{Component, Excluded, Grade, SourceView, WorkloadScore};
 use crate::answer::Reasons;
 use crate::schema;
 
-/// One part of a score: what its sources prove.
+/// One component of a score: what its sources prove.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreComponent {
     /// Its name in the policy.
     name: String,
     /// Its weight in sixteenths.
     weight: u32,
-    /// The truth is not below this, in parts per million: what the score is made of. Null where there is too little.
+    /// The lower confidence bound, in parts per million, which is what the score is made of; null if there is too
+    /// little evidence.
     #[schema(value_type = Option<u32>)]
     lower_ppm: Option<Ppm>,
-    /// The truth is not above this, in parts per million.
+    /// The upper confidence bound, in parts per million.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
-    /// The share met as the deciding source saw it, each block by what it weighs, in parts per million, rounded down.
+    /// The share of obligations met as the deciding source saw it, each block of time by its weight, in parts per
+    /// million, rounded down.
     #[schema(value_type = Option<u32>)]
     rate_ppm: Option<Ppm>,
-    /// The source that decides: the low median of all, each party with one vote.
+    /// The source whose bound is the low median of all sources, each party having one vote.
     #[schema(value_type = Option<schema::Address>)]
     decides: Option<Address>,
-    /// The independent observations that count as evidence.
+    /// How many independent observations count as evidence.
     evidence: Option<u64>,
-    /// Those of them that were not met, rounded up.
+    /// How many of them were failures, rounded up.
     failures: Option<u64>,
     /// How many obligations of the deciding source make one independent observation, in parts per million, rounded up.
     effect_ppm: Option<u64>,
-    /// Everybody who told of it.
+    /// Everyone who reported on it.
     sources: Vec<ScoreSource>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// What one source told of a component.
+/// What one source reported about a component.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreSource {
-    /// Who told.
+    /// Who reported it.
     #[schema(value_type = schema::Address)]
     source: Address,
-    /// How many sources share a vote, itself among them; absent where it has one of its own, or does not count.
+    /// How many sources share its vote, itself included; absent if it has a vote of its own or does not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     sharers: Option<u64>,
-    /// How many independent observations what it told is worth, rounded down.
+    /// How many independent observations its reports are worth, rounded down.
     observations: u64,
-    /// Whether it told of enough to count.
+    /// Whether it reported enough to count.
     counts: bool,
     /// Obligations met.
     good: u64,
     /// Obligations not met.
     bad: u64,
-    /// Obligations that are contested.
+    /// Obligations on which the parties contradict each other.
     disputed: u64,
 }
 
@@ -70,30 +72,31 @@ pub struct ScoreWorkload {
     /// The evidence grade.
     #[schema(value_type = schema::Grade)]
     grade: Grade,
-    /// The score in parts per million; null where there is too little evidence.
+    /// The score in parts per million; null if there is too little evidence.
     #[schema(value_type = Option<u32>)]
     score_ppm: Option<Ppm>,
-    /// The score were all of its parts as good as they can be.
+    /// What the score would be if every component were at its upper bound, in parts per million.
     #[schema(value_type = Option<u32>)]
     upper_ppm: Option<Ppm>,
-    /// What it weighs over all work: how many observations stand behind sources of middling size, of all parts together.
+    /// Its weight in the score over all work: how many observations a source of median size has, all components
+    /// together.
     evidence: u64,
-    /// Its parts.
+    /// Its components.
     components: Vec<ScoreComponent>,
     /// Why a member is null.
     reasons: Reasons,
 }
 
-/// Obligations that count for nothing, by why.
+/// Obligations that do not count, by reason.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ScoreExcluded {
-    /// The one who told them and the one they are about are one party.
+    /// Reported by someone who is one party with the orchestrator.
     linked: u64,
-    /// They failed in an outage.
+    /// Failed in an outage.
     outage: u64,
-    /// Nobody but the operator told of them.
+    /// Reported by nobody but the operator.
     own: u64,
-    /// The one who told them is no source yet.
+    /// Reported by someone who does not count as a source yet.
     young: u64,
 }
 
