@@ -110,7 +110,7 @@ words! {
     Tie = sla::tally::link::Tie;
     /// What a dataset is for.
     DatasetKind = crate::routes::datasets::Kind;
-    /// How several scores become one.
+    /// How several scores are combined into one.
     Combine = sla::route::policy::table::Combine;
     /// Why an orchestrator is listed.
     Listed = sla::route::reason::Listed;

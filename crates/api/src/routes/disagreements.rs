@@ -26,7 +26,7 @@ pub struct DisagreementsQuery {
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     network: Option<Network>,
-    /// Only what this address has told or was told of: 0x and 40 lower-case hex digits.
+    /// Only pairs that this address is one of: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     operator: Option<Address>,
     /// The window, such as `2026-01-08T21Z/7d`; if none is named, the newest seven-day window, or else the newest of
@@ -94,7 +94,8 @@ impl From<&Agreement> for PairItem {
 
 /// Who contradicts whom
 ///
-/// How far each teller and the operators and testers it spoke of agree about the same tenures, with an interval.
+/// How far each reporter agrees, about the same tenures, with the operators and testers it reports on, with confidence
+/// bounds.
 #[utoipa::path(
     get, path = "/v1/disagreements", tag = "evidence", params(DisagreementsQuery),
     responses((status = 200, description = "The pairs.", body = Disagreements), Problems),

@@ -65,7 +65,7 @@ pub struct JobSummary {
     /// The job.
     #[schema(value_type = schema::JobId)]
     job_id: JobId,
-    /// How it stands.
+    /// Whether it is listed, and why.
     #[schema(value_type = schema::JobState)]
     state: JobState,
     /// The latest hour it had claims in.

@@ -67,7 +67,7 @@ pub struct Claim {
     evidence: Evidence,
 }
 
-/// The signed batch that a claim stands in.
+/// The signed batch that contains a claim.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Evidence {
     /// The key that signed the batch.

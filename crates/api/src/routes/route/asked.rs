@@ -27,43 +27,43 @@ const WORK_MAX: usize = 32;
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct RouteQuery {
-    /// Work that is asked for, as `pipeline/model` or `pipeline`; several mean any of them: `caps=a/b&caps=c`.
+    /// Requested work, as `pipeline/model` or `pipeline`; given several times, any of them: `caps=a/b&caps=c`.
     #[param(value_type = Vec<String>, required = false, style = Form, explode)]
     caps: Option<Several<Cap>>,
-    /// How the scores of several kinds of work become one.
+    /// How the scores of several kinds of work are combined into one.
     #[param(inline, value_type = schema::Combine, required = false)]
     combine: Option<Combine>,
-    /// At least this evidence grade, beside what the policy asks: A is the best.
+    /// Only with at least this evidence grade, in addition to what the policy asks: A is the best.
     #[param(inline, value_type = schema::Grade, required = false)]
     grade_min: Option<Grade>,
-    /// Work with this model is asked for.
+    /// The requested model.
     #[param(value_type = String, required = false)]
     model: Option<Model>,
     /// The network; the instance's own if none is named.
     #[param(inline, value_type = schema::Network, required = false)]
     pub network: Option<Network>,
-    /// Work of this pipeline is asked for.
+    /// The requested pipeline.
     #[param(value_type = String, required = false)]
     pipeline: Option<Pipeline>,
-    /// At most so many orchestrators, beside the policy's own limit.
+    /// The maximum number of orchestrators, in addition to the policy's own limit.
     #[param(value_type = u64, required = false, minimum = 1, maximum = 1000)]
     places_max: Option<u64>,
     /// The routing policy by its name; the instance's own if none is named. `/v1/route/policies` lists them.
     #[param(value_type = String, required = false, example = "standard-1")]
     policy: Option<String>,
-    /// At most this price, in wei or as `wei/units`, beside the policy's caps.
+    /// The maximum price, in wei or as `wei/units`, in addition to the policy's caps.
     #[param(value_type = String, required = false, example = "4000/1")]
     price_max: Option<Cost>,
-    /// Where the gateway is.
+    /// The region of the gateway.
     #[param(value_type = String, required = false)]
     region: Option<Region>,
-    /// At least this score in parts per million, beside what the policy asks.
+    /// The minimum score in parts per million, in addition to what the policy asks.
     #[param(value_type = u32, required = false, minimum = 0, maximum = 1000000)]
     score_min_ppm: Option<Ppm>,
-    /// `true`: only offers that say that their model is loaded.
+    /// `true`: only offers whose model is reported as loaded.
     #[param(value_type = bool, required = false)]
     warm: Option<bool>,
-    /// Work of these workloads is asked for; several mean any of them.
+    /// The requested workload; given several times, any of them.
     #[param(value_type = Vec<String>, required = false, style = Form, explode)]
     workload: Option<Several<Workload>>,
 }
@@ -132,7 +132,7 @@ pub struct Answered {
     pub now: UnixMillis,
     /// By which policy.
     pub policy: RoutingPolicy,
-    /// Who is listed.
+    /// The orchestrators that are listed.
     pub route: Route,
 }
 

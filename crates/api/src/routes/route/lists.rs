@@ -58,10 +58,10 @@ impl Ground {
     }
 }
 
-/// Who is listed.
+/// The orchestrators that are listed.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteList {
-    /// Orchestrators that could do the work, whatever their scores.
+    /// How many orchestrators could do the work, whatever their scores.
     able: u64,
     /// How many are left out; `/v1/route/excluded` says why.
     excluded: usize,
@@ -156,10 +156,10 @@ impl From<Entry> for RouteItem {
     }
 }
 
-/// Who is listed
+/// Orchestrators for a gateway
 ///
-/// Who a gateway is to route to by a routing policy, best first, with why each is listed. What go-livepeer and other clients
-/// read as it is stands at `/v1/route/webhook` and `/v1/route/perf-stats`.
+/// The orchestrators that a gateway should use by a routing policy, best first, each with why it is listed. The same in
+/// the form that go-livepeer and other clients read is at `/v1/route/webhook` and `/v1/route/perf-stats`.
 #[utoipa::path(
     get, path = "/v1/route/orchestrators", tag = "routing", params(RouteQuery),
     responses((status = 200, description = "The list.", body = RouteList), Problems),
@@ -181,12 +181,12 @@ pub async fn orchestrators(
     Ok(Answer::for_ms(A_SECOND_MS, list))
 }
 
-/// Who is left out.
+/// The orchestrators that are left out.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteExcluded {
     /// What the list is based on.
     ground: Ground,
-    /// Those who are left out, by address and URL.
+    /// The orchestrators that are left out, by address and URL.
     items: Vec<ExcludedItem>,
     /// The network.
     #[schema(value_type = schema::Network)]
@@ -236,12 +236,13 @@ impl From<Exclusion> for ExcludedItem {
     }
 }
 
-/// Who is left out
+/// Orchestrators that are left out
 ///
-/// Everybody whom the same question to `/v1/route/orchestrators` leaves out, each with every reason that applies.
+/// Every orchestrator that `/v1/route/orchestrators` with the same parameters leaves out, each with every reason that
+/// applies.
 #[utoipa::path(
     get, path = "/v1/route/excluded", tag = "routing", params(RouteQuery),
-    responses((status = 200, description = "Those who are left out.", body = RouteExcluded), Problems),
+    responses((status = 200, description = "The orchestrators that are left out.", body = RouteExcluded), Problems),
 )]
 pub async fn excluded(
     Given(state): Given<State>,
@@ -267,13 +268,14 @@ pub struct RouteOne {
     network: Network,
 }
 
-/// Why this one is listed or left out
+/// Why one is listed or left out
 ///
-/// What the same question to `/v1/route/orchestrators` makes of one orchestrator, at each URL it answers at.
+/// Whether `/v1/route/orchestrators` with the same parameters lists one orchestrator, and why, for each of its service
+/// URLs.
 #[utoipa::path(
     get, path = "/v1/route/orchestrators/{operator}", tag = "routing",
     params(("operator" = inline(schema::Address), Path, description = "The operator."), RouteQuery),
-    responses((status = 200, description = "How it stands.", body = RouteOne), Problems),
+    responses((status = 200, description = "Whether it is listed, and why.", body = RouteOne), Problems),
 )]
 pub async fn orchestrator(
     Given(state): Given<State>,

@@ -41,9 +41,10 @@ type Map = BTreeMap<Address, BTreeMap<String, PerfStats>>;
 
 /// Scores for gateways
 ///
-/// For go-livepeer's `-orchPerfStatsUrl`: a bare object of on-chain addresses to regions to numbers. Every address that was
-/// ever known stays in it, for every region and `GLOBAL`; who is left out is 0, and newcomers have the policy's value while
-/// it is their turn. Where the scores are too old it is 503, which a gateway discards as a whole, so that it keeps those it has.
+/// For go-livepeer's `-orchPerfStatsUrl`: a bare object, on-chain address, then region, then numbers. Every address
+/// that was ever known stays in it, for every region and `GLOBAL`; those left out are 0, and newcomers have the
+/// policy's value while it is their turn. If the scores are too old the answer is 503, which a gateway ignores, so that
+/// it keeps the scores it has.
 #[utoipa::path(
     get, path = "/v1/route/perf-stats", tag = "routing", params(RouteQuery),
     responses((status = 200, description = "The scores.", body = BTreeMap<String, BTreeMap<String, PerfStats>>), Problems),

@@ -35,7 +35,7 @@ pub struct RoutingPolicyItem {
 
 /// Routing policies
 ///
-/// Those that this instance routes by: its own first, then those that are built in.
+/// The policies of this instance: its own first, then the built-in ones.
 #[utoipa::path(
     get, path = "/v1/route/policies", tag = "routing",
     responses((status = 200, description = "The policies.", body = RoutingPolicies), Problems),

@@ -28,8 +28,8 @@ pub struct Discovered {
 
 /// The list for gateways
 ///
-/// For go-livepeer's `-orchWebhookUrl` and the python gateway: a bare list, best first, without scores. Where the scores
-/// are too old, or nobody can be listed, it is 503 and no list, so that the gateway keeps the one it has.
+/// For go-livepeer's `-orchWebhookUrl` and the python gateway: a bare list, best first, without scores. If the scores
+/// are too old, or nobody can be listed, the answer is 503, so that the gateway keeps the list it has.
 #[utoipa::path(
     get, path = "/v1/route/webhook", tag = "routing", params(RouteQuery),
     responses((status = 200, description = "The list.", body = Vec<Discovered>), Problems),

@@ -24,7 +24,7 @@ const HOLDS_MS: u64 = 600_000;
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct DaysQuery {
-    /// So many whole days before today, in UTC, 1 to 28; 7 if not given.
+    /// How many whole days before today, in UTC, 1 to 28; 7 if not given.
     #[serde(default)]
     #[param(value_type = u64, required = false, minimum = 1, maximum = 28)]
     days: Days,
@@ -65,9 +65,9 @@ pub struct WhatIfAnswer {
 
 /// What a policy would have changed
 ///
-/// Replays the recorded work of the last whole days under a routing policy, by the scores of before each day and by how each
-/// gateway shares its work: failures avoided, latency, cost, who gains and who loses, each with an interval from how far the
-/// days differ. docs/routing.md says what that assumes and does not promise.
+/// Replays the recorded work of the last whole days under a routing policy, with the scores known before each day and
+/// the way each gateway shares its work: failures avoided, latency, cost, who gains and who loses, each with an
+/// interval from the differences between days. docs/routing.md says what it assumes and does not promise.
 #[utoipa::path(
     get, path = "/v1/route/whatif", tag = "routing", params(RouteQuery, DaysQuery),
     extensions(("x-naap-cost" = json!(50))),
