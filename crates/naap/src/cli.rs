@@ -32,7 +32,7 @@ pub use results::{Explain, RouteReport, Score};
     arg_required_else_help = true
 )]
 pub struct Line {
-    /// The configuration; without it ./naap.toml, if there is one. `naap config` prints what is in force.
+    /// The configuration file; by default ./naap.toml, if there is one. `naap config` prints what is in force.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What is written to standard error: error, warn, info, debug, trace, or directives such as warn,naap=debug.
@@ -48,15 +48,16 @@ pub struct Line {
 pub enum Verb {
     /// Runs every role in one process: hears gateways, keeps, settles, serves.
     ///
-    /// The folder is made at the first start, with keys for an operator, a controller and a collector, and with trust
-    /// files that name them. Stop it with Ctrl-C: what is under way is finished first.
+    /// The first start makes the folder, with keys for an operator, a controller and a collector, and
+    /// with trust files that name them. Stop it with Ctrl-C: it finishes what is under way.
     ///
     /// Example: naap dev --data data --simulate
     ///
-    /// Then start a gateway on this host with -monitor -kafkaBootstrapServers 127.0.0.1:9092 -kafkaGatewayTopic naap.
+    /// Then start a gateway on this host with
+    /// -monitor -kafkaBootstrapServers 127.0.0.1:9092 -kafkaGatewayTopic naap
     #[command(verbatim_doc_comment)]
     Dev(Dev),
-    /// Runs the publisher alone, beside a gateway: hears it, signs, sends to a peer, and serves what gaps ask for.
+    /// Runs the publisher alone, beside a gateway: hears it, signs, sends to peers, and resends what they miss.
     ///
     /// Example: naap publish --data data --to https://naap.example
     #[command(verbatim_doc_comment)]
@@ -68,59 +69,62 @@ pub enum Verb {
     /// Example: naap ingest --data data --listen 127.0.0.1:8090 --peer https://other.example
     #[command(verbatim_doc_comment)]
     Ingest(Ingest),
-    /// Serves the API over what a folder holds, beside the process that writes there or alone. Writes nothing.
+    /// Serves the API from a data folder, beside the process that writes there or alone. Writes nothing.
     ///
     /// Example: naap serve --data data --listen 127.0.0.1:8091
     #[command(verbatim_doc_comment)]
     Serve(Serve),
     /// Reads captures of gateway events, signs them as this folder's collector, and settles the hours they touch.
     ///
-    /// A file may be a JSON list of envelopes or of {..., "value": envelope}, or lines of either, plain, gzip or zstd;
-    /// or what a gateway's /getNetworkCapabilities answered, which carries no time: say when it was with --at.
-    /// Files are read as they are; a bad item is counted under its code and never the end. Reading a file again changes
-    /// nothing, and finishes an import that was cut off. A folder in which another process writes is refused.
+    /// A file is a JSON list of envelopes or of {..., "value": envelope}, or one of either per line;
+    /// plain, gzip or zstd. Or it is the answer of a gateway's /getNetworkCapabilities, which carries no
+    /// time: say with --at when it was taken.
+    /// A bad item is counted under its refusal code and does not stop the import. Importing a file again
+    /// changes nothing, except that it finishes an import that was interrupted. A data folder in which
+    /// another process writes is refused.
     ///
     /// Example: naap import --data data --at 2026-01-08T21:50:00Z events.json capabilities.json
     #[command(verbatim_doc_comment)]
     Import(Import),
-    /// Writes what the scorecard of a window rests on as plain files.
+    /// Writes everything that a window's scorecard was computed from as plain files.
     ///
-    /// manifest.json, scorecard.json, policy.toml, trust.json, context.json, register.json where the policy asks for
-    /// standing, and of an hour batches.ndjson, of a longer window tallies.ndjson: everything that `naap verify` needs,
-    /// and nothing that was not public.
+    /// manifest.json, scorecard.json, policy.toml, trust.json, context.json, register.json if the policy
+    /// asks for standing, and batches.ndjson for an hour or tallies.ndjson for a longer window:
+    /// everything that `naap verify` needs, and nothing that was not public.
     ///
     /// Example: naap export --data data --window 2026-01-08T21Z --out hour
     /// Example: naap export --data data --window 2026-01-08T21Z/7d --deep --out week
     #[command(verbatim_doc_comment)]
     Export(Export),
-    /// Writes what is settled as Parquet files for DuckDB, pandas and others, under a signed manifest.
+    /// Writes settled windows as Parquet files for DuckDB, pandas and others, under a signed manifest.
     ///
-    /// A file a kind and day, kind=scores/day=2026-01-08/<sha256>.parquet; docs/dataset.md explains every
-    /// column. Only days that changed are written again. Whatever ends it in between, the folder's
-    /// manifest stays true, and `naap verify` checks it. It reads beside a running process.
+    /// One file per kind of rows and day, such as kind=scores/day=2026-01-08/<sha256>.parquet;
+    /// docs/dataset.md explains every column. Only days that changed are written again. If it is
+    /// interrupted, the manifest still describes a complete publication. `naap verify` checks the
+    /// folder. It can run beside a process that writes in the data folder.
     ///
-    /// Example: naap publish-dataset --data data --to dataset
-    /// Example: naap publish-dataset --data data --to dataset --from 2026-01-01 --to-day 2026-01-31
+    /// Example: naap publish-dataset --data data --out dataset
+    /// Example: naap publish-dataset --data data --out dataset --from 2026-01-01 --to 2026-01-31
     #[command(verbatim_doc_comment)]
     PublishDataset(PublishDataset),
-    /// Makes a scorecard again from an export and compares, to the last byte; or checks a published dataset.
+    /// Recomputes a scorecard from an export and compares it to the last byte; or checks a published dataset.
     ///
-    /// Exit code 0 and one line when every digest agrees, 1 and the first divergence when not, 2 when it could not be
-    /// checked. A URL is that of an export on somebody's naap. An hour is made again from its events, a longer window
-    /// from the counts of its hours; with --deep those are made again too. Of a published dataset the
-    /// signature and the hash of every file are checked.
+    /// Exit code 0 and one line if every digest agrees, 1 and the first divergence if not, 2 if it could
+    /// not be checked. A URL is that of an export on somebody's naap. An hour is recomputed from its
+    /// events, a longer window from the counts of its hours; with --deep those hours are recomputed too.
+    /// Of a published dataset, the signature and the hash of every file are checked.
     ///
     /// Example: naap verify hour
     /// Example: naap verify https://naap.example/v1/exports/2026-01-08T21Z
     /// Example: naap verify --deep https://naap.example/v1/exports/2026-01-08T21Z/7d
     #[command(verbatim_doc_comment)]
     Verify(Verify),
-    /// Says why an operator's scores are what they are: what each part cost, the jobs behind it, what would raise it.
+    /// Explains an operator's scores: what each part cost, the jobs behind it, what would raise it.
     ///
     /// Example: naap explain --data data --window 2026-01-08T21Z 0xd00354656922168815fcd1e51cbddb9e359e3c7f
     #[command(verbatim_doc_comment)]
     Explain(Explain),
-    /// Scores a recorded window under any policy and prints the difference from what was published.
+    /// Scores a recorded window under any policy and prints the difference from the published scorecard.
     ///
     /// The policy is a file, or the id of one that comes with naap: evidence-1, leaderboard,
     /// naap-quality-benchmark-v1, reliability-1. Nothing is written.
@@ -128,15 +132,16 @@ pub enum Verb {
     /// Example: naap score --data data --policy policies/reliability-1.toml --window 2026-01-08T21Z
     #[command(verbatim_doc_comment)]
     Score(Score),
-    /// Says what a routing policy would have changed over the last days: failures, latency, cost, who gains and who loses.
+    /// Says what a routing policy would have changed in the last days: failures, latency, cost, who gains and who loses.
     ///
-    /// It replays recorded work by the scores of before each day and by how each gateway shares its work. The policy is a
-    /// file, or the id of one that comes with naap: standard-1, tiered-1. Nothing is written.
+    /// It replays recorded work, with the scores known before each day and the way each gateway shares
+    /// its work. The policy is a file, or the id of one that comes with naap: standard-1, tiered-1.
+    /// Nothing is written.
     ///
     /// Example: naap route-report --data data --policy policies/routing/tiered-1.toml --days 14
     #[command(verbatim_doc_comment)]
     RouteReport(RouteReport),
-    /// Prints the configuration in force, each value with where it comes from, or checks a file.
+    /// Prints the configuration in force, each value with its source, or checks a file.
     ///
     /// Example: naap config
     /// Example: naap config --defaults > naap.toml
@@ -164,19 +169,19 @@ pub struct Dev {
     /// Where gateways send their events; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<SocketAddr>,
-    /// Where envelopes are taken by HTTP; port 0 takes a free one, also where only --listen says so.
+    /// Where envelopes are posted by HTTP; port 0 takes a free one, and so does --listen with port 0 if this is not given.
     #[arg(long, value_name = "ADDR")]
     intake: Option<SocketAddr>,
-    /// Lets a simulated network play along, as network `simulation`.
+    /// Also runs a simulated network, under the network name `simulation`.
     #[arg(long, overrides_with = "no_simulate")]
     simulate: bool,
-    /// Simulates nothing.
+    /// Runs no simulated network, whatever the configuration says.
     #[arg(long, action = ArgAction::SetTrue)]
     no_simulate: bool,
     /// Which simulated network: the same seed makes the same nodes.
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
-    /// How many hours of the past are simulated once for each seed, and no quiet month before them.
+    /// How many hours of the past to simulate, once for each seed, instead of the month that is the default.
     #[arg(long, value_name = "HOURS")]
     past_hours: Option<u16>,
 }
@@ -186,16 +191,16 @@ pub struct Dev {
 pub struct Publish {
     #[command(flatten)]
     data: Data,
-    /// The peer to send to, by base URL.
+    /// The base URL of a peer to send to; may be given several times.
     #[arg(long, value_name = "URL")]
     to: Vec<String>,
-    /// Where peers ask for what they miss; port 0 takes a free one.
+    /// Where peers ask for batches they miss; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Where gateways send their events; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     kafka: Option<SocketAddr>,
-    /// Where envelopes are taken by HTTP; port 0 takes a free one, also where only --listen says so.
+    /// Where envelopes are posted by HTTP; port 0 takes a free one, and so does --listen with port 0 if this is not given.
     #[arg(long, value_name = "ADDR")]
     intake: Option<SocketAddr>,
 }
@@ -208,7 +213,7 @@ pub struct Ingest {
     /// Where publishers send to and the API answers; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// A peer that gaps are repaired from, by base URL.
+    /// The base URL of a peer to repair gaps from; may be given several times.
     #[arg(long, value_name = "URL")]
     peer: Vec<String>,
 }
@@ -231,7 +236,7 @@ pub struct Import {
     /// When capability dumps were taken, such as 2026-01-08T21:50:00Z.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub at: Option<UnixMillis>,
-    /// The network that the files are of.
+    /// The network that the files come from; without it the configured one.
     #[arg(long)]
     pub network: Option<Network>,
     /// The files.
@@ -253,7 +258,7 @@ pub struct Export {
     /// The revision of an hour; without it the latest.
     #[arg(long)]
     pub revision: Option<u32>,
-    /// Beside a longer window, the export of each of its hours, for `naap verify --deep`.
+    /// Also exports each hour of a longer window, for `naap verify --deep`.
     #[arg(long)]
     pub deep: bool,
     /// The folder to write: a new or empty one.
@@ -267,10 +272,10 @@ pub struct Verify {
     /// A folder that `naap export` or `naap publish-dataset` wrote, or the URL of an export.
     #[arg(value_name = "FOLDER_OR_URL")]
     pub target: String,
-    /// Makes the hours of a longer window again too, each from its own export.
+    /// Also recomputes the hours of a longer window, each from its own export.
     #[arg(long)]
     pub deep: bool,
-    /// Lets the URL be on this machine, also without TLS.
+    /// Allows a URL on this machine, also without TLS.
     #[arg(long)]
     pub loopback: bool,
 }
@@ -278,7 +283,7 @@ pub struct Verify {
 /// The flags of `config`.
 #[derive(Debug, Args)]
 pub struct Configuration {
-    /// Only says whether this file can be used.
+    /// Only checks whether this file can be used.
     #[arg(long, value_name = "FILE")]
     pub check: Option<PathBuf>,
     /// Prints the defaults with their explanations: a file to begin with.

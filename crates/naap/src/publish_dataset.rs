@@ -38,7 +38,7 @@ pub fn run(
     let range = Range::of(arguments)?;
     let right = Right::of(&instance)?;
     let warehouse = store::look_at_warehouse(&instance)?;
-    let mut folder = Folder::open(&arguments.to, network)?;
+    let mut folder = Folder::open(&arguments.out, network)?;
     let plan = Plan::of(&warehouse, network)?;
     if plan.is_empty() {
         bail!("no hour of {network} is settled here: see /v1/windows, or name another --network");
@@ -66,7 +66,7 @@ pub fn run(
         publisher: right.publisher(config, network, published.as_ref()),
     };
     let counts = Counts::of(&days, written);
-    let place = arguments.to.display();
+    let place = arguments.out.display();
     if published.is_some_and(|before| {
         (before.cards, &before.files) == (manifest.cards.clone(), &manifest.files)
     }) {
@@ -88,11 +88,11 @@ struct Range<'a> {
 
 impl<'a> Range<'a> {
     fn of(arguments: &'a cli::PublishDataset) -> anyhow::Result<Self> {
-        let (from, to) = (arguments.from.as_ref(), arguments.to_day.as_ref());
+        let (from, to) = (arguments.from.as_ref(), arguments.to.as_ref());
         if let (Some(from), Some(to)) = (from, to)
             && from > to
         {
-            bail!("--from {from} is after --to-day {to}: exchange them");
+            bail!("--from {from} is after --to {to}: swap them");
         }
         Ok(Self { from, to })
     }

@@ -15,14 +15,14 @@ pub struct PublishDataset {
     pub(super) data: Data,
     /// The folder to publish to: a new or empty one, or one that was published to before.
     #[arg(long, value_name = "FOLDER")]
-    pub to: PathBuf,
+    pub out: PathBuf,
     /// The network; without it the configured one.
     #[arg(long)]
     pub network: Option<Network>,
-    /// The first day that is written, such as 2026-01-08; without it the first that is settled.
+    /// The first day to publish, in UTC, such as 2026-01-08; without it the first that is settled.
     #[arg(long, value_name = "DAY")]
     pub from: Option<Day>,
-    /// The last day that is written; without it the last that is settled.
+    /// The last day to publish, that day included; without it the last that is settled.
     #[arg(long, value_name = "DAY")]
-    pub to_day: Option<Day>,
+    pub to: Option<Day>,
 }

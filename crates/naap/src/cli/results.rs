@@ -12,13 +12,13 @@ use super::Data;
 pub struct Explain {
     #[command(flatten)]
     pub(super) data: Data,
-    /// The window, such as 2026-01-08T21Z/7d; without it the newest of seven days, else the newest settled hour.
+    /// The window, such as 2026-01-08T21Z/7d; without it the newest of seven days, or else the newest settled hour.
     #[arg(long)]
     pub window: Option<Window>,
     /// The network; without it the configured one.
     #[arg(long)]
     pub network: Option<Network>,
-    /// Prints JSON in place of text.
+    /// Prints JSON instead of text.
     #[arg(long)]
     pub json: bool,
     /// The operator: 0x and 40 hex digits.
@@ -40,7 +40,7 @@ pub struct Score {
     /// The network; without it the configured one.
     #[arg(long)]
     pub network: Option<Network>,
-    /// Also prints every kind of work.
+    /// Also prints each kind of work, not only the result over all of it.
     #[arg(long)]
     pub all: bool,
 }
@@ -62,7 +62,7 @@ pub struct RouteReport {
     /// Only work of this pipeline and model, as pipeline/model or pipeline; may be given several times.
     #[arg(long, value_name = "WORK")]
     pub caps: Vec<String>,
-    /// Prints JSON in place of text.
+    /// Prints JSON instead of text.
     #[arg(long)]
     pub json: bool,
 }

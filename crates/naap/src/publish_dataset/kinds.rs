@@ -8,6 +8,7 @@ mod results;
 
 use dataset::table::{Column, INTEGER_MAX, Kind, Value};
 use sla::tally::cell::WorkClass;
+use sla::tally::outcome::Counts;
 use sla::window::{Hour, Window};
 
 pub use cells::of_hour as counts_of_hour;
@@ -17,8 +18,8 @@ pub use results::of_scorecard;
 /// One kind of rows.
 #[derive(Debug)]
 pub struct Rows {
-    /// Its columns, in their order.
-    pub columns: &'static [(&'static str, Kind)],
+    /// Its columns, in their order: what it shares with other kinds, and what is its own.
+    pub columns: &'static [Columns],
     /// Its name.
     pub name: &'static str,
 }
@@ -26,9 +27,17 @@ pub struct Rows {
 impl Rows {
     /// Its columns as a table wants them.
     pub fn columns(&self) -> Vec<Column> {
-        self.columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect()
+        self.columns
+            .iter()
+            .copied()
+            .flatten()
+            .map(|(name, kind)| Column::new(*name, *kind))
+            .collect()
     }
 }
+
+/// Columns that belong together. Those that several kinds share stand below, each beside what fills it.
+type Columns = &'static [(&'static str, Kind)];
 
 /// Every kind, by name.
 pub const ALL: &[&Rows] = &[
@@ -60,25 +69,62 @@ pub struct At {
     pub revision: u32,
 }
 
+/// Which hour.
+const HOUR: Columns =
+    &[("hour", Kind::Text), ("start_ms", Kind::Integer), ("revision", Kind::Integer)];
+
 impl At {
-    /// `hour`, `start_ms`, `revision`.
+    /// As [`HOUR`].
     fn values(self) -> Vec<Value> {
         vec![text(&self.hour), self.hour.start().0.into(), self.revision.into()]
     }
 }
 
-/// `window`, `start_ms`, `end_ms`, `revision`.
+/// Which window.
+const WINDOW: Columns = &[
+    ("window", Kind::Text),
+    ("start_ms", Kind::Integer),
+    ("end_ms", Kind::Integer),
+    ("revision", Kind::Integer),
+];
+
+/// As [`WINDOW`].
 fn of_window(window: Window, revision: u32) -> Vec<Value> {
     let first = window.hours().next().unwrap_or(window.last);
     vec![text(&window), first.start().0.into(), window.last.end().0.into(), revision.into()]
 }
 
-/// `workload`, `pipeline`, `model`; all unknown where it is about all work.
+/// Which kind of work.
+const CLASS: Columns = &[("workload", Kind::Text), ("pipeline", Kind::Text), ("model", Kind::Text)];
+
+/// As [`CLASS`]; all unknown where it is about all work.
 fn of_class(class: Option<&WorkClass>) -> Vec<Value> {
     vec![
         text_of(class.map(|class| class.workload)),
         text_of(class.and_then(|class| class.pipeline.as_ref())),
         text_of(class.and_then(|class| class.model.as_ref())),
+    ]
+}
+
+/// How many obligations came to what.
+const COUNTS: Columns = &[
+    ("good", Kind::Integer),
+    ("bad", Kind::Integer),
+    ("disputed", Kind::Integer),
+    ("missing", Kind::Integer),
+    ("declined", Kind::Integer),
+    ("excused", Kind::Json),
+];
+
+/// As [`COUNTS`].
+fn of_counts(counts: &Counts) -> Vec<Value> {
+    vec![
+        counts.good.into(),
+        counts.bad.into(),
+        counts.disputed.into(),
+        counts.missing.into(),
+        counts.declined.into(),
+        json(&counts.excused),
     ]
 }
 
@@ -129,7 +175,7 @@ mod tests {
     #[test]
     fn every_column_is_documented() {
         let written = ALL.iter().map(|rows| {
-            let columns = rows.columns.iter();
+            let columns = rows.columns.iter().copied().flatten();
             let columns = columns.map(|(name, kind)| ((*name).to_owned(), kind.to_string()));
             (rows.name.to_owned(), columns.collect::<Vec<_>>())
         });

@@ -41,7 +41,7 @@ impl Scene {
 
     fn publish(&self, more: &[&str]) -> String {
         let (data, to) = (self.path("data"), self.path("published"));
-        done(&[&["publish-dataset", "--data", text(&data), "--to", text(&to)], more].concat())
+        done(&[&["publish-dataset", "--data", text(&data), "--out", text(&to)], more].concat())
     }
 
     fn manifest(&self) -> Manifest {
@@ -154,8 +154,10 @@ fn a_dataset_tells_what_is_settled_and_only_what_changed_is_written_again() {
     // The same data published elsewhere is the same bytes.
     let data = scene.path("data");
     let other = scene.path("other");
-    let range = ["--from", "2026-01-09", "--to-day", "2026-01-09"];
-    done(&[&["publish-dataset", "--data", text(&data), "--to", text(&other)], &range[..]].concat());
+    let range = ["--from", "2026-01-09", "--to", "2026-01-09"];
+    done(
+        &[&["publish-dataset", "--data", text(&data), "--out", text(&other)], &range[..]].concat(),
+    );
     let of_day: Vec<_> =
         again.files.iter().filter(|file| file.day.to_string() == "2026-01-09").cloned().collect();
     assert_eq!(agreed(&other).0.files, of_day);
@@ -180,7 +182,7 @@ fn a_flipped_byte_is_named_and_mended_by_publishing_again() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.starts_with("diverges: ") && said.contains(&file.path), "{said}");
     // Publishing again does not sign what it did not write, whatever days were asked for.
-    let said = scene.publish(&["--to-day", "2025-12-31"]);
+    let said = scene.publish(&["--to", "2025-12-31"]);
     assert!(said.contains("(1 written)"), "{said}");
     assert_eq!(scene.manifest().files, manifest.files);
 
@@ -200,14 +202,14 @@ fn a_flipped_byte_is_named_and_mended_by_publishing_again() {
 fn a_publication_that_is_killed_leaves_a_true_manifest() {
     let scene = Scene::new();
     let (data, published) = (scene.path("data"), scene.path("published"));
-    scene.publish(&["--to-day", "2026-01-08"]);
+    scene.publish(&["--to", "2026-01-08"]);
     let before = scene.manifest();
     let mut cut = 0;
     for round in 0..12_u64 {
         // Each round has the second day still to publish, and is cut a little later.
         std::fs::remove_dir_all(&published).unwrap();
-        scene.publish(&["--to-day", "2026-01-08"]);
-        let arguments = ["publish-dataset", "--data", text(&data), "--to", text(&published)];
+        scene.publish(&["--to", "2026-01-08"]);
+        let arguments = ["publish-dataset", "--data", text(&data), "--out", text(&published)];
         let mut child =
             naap(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(12 * round));
@@ -234,17 +236,16 @@ fn what_cannot_be_published_says_why() {
         assert!(!output.status.success());
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
-    let (code, said) = refused(&["--to", text(&to), "--from", "2026-02-30"]);
+    let (code, said) = refused(&["--out", text(&to), "--from", "2026-02-30"]);
     assert!(code == 2 && said.contains("a day such as 2026-01-08"), "{said}");
-    let (code, said) =
-        refused(&["--to", text(&to), "--from", "2026-01-09", "--to-day", "2026-01-08"]);
-    assert!(code == 1 && said.contains("exchange them"), "{said}");
-    let (_, said) = refused(&["--to", text(&to), "--network", "simulation"]);
+    let (code, said) = refused(&["--out", text(&to), "--from", "2026-01-09", "--to", "2026-01-08"]);
+    assert!(code == 1 && said.contains("swap them"), "{said}");
+    let (_, said) = refused(&["--out", text(&to), "--network", "simulation"]);
     assert!(said.contains("no hour of simulation is settled"), "{said}");
-    let (_, said) = refused(&["--to", scene.folder.path().to_str().unwrap()]);
+    let (_, said) = refused(&["--out", scene.folder.path().to_str().unwrap()]);
     assert!(said.contains("name a new or empty folder"), "{said}");
     scene.publish(&[]);
-    let (_, said) = refused(&["--to", text(&to), "--network", "simulation"]);
+    let (_, said) = refused(&["--out", text(&to), "--network", "simulation"]);
     assert!(said.contains("holds the network livepeer"), "{said}");
 }
 

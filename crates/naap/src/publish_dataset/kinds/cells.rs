@@ -3,38 +3,38 @@
 //!
 //! Rows of one cell share the number `cell`, its place in the hour's counts, which another revision may change.
 
-use dataset::table::{INTEGER_MAX, Kind, Value};
+use dataset::table::Kind::{Boolean, Integer, Json, Text};
+use dataset::table::{INTEGER_MAX, Value};
 use sla::admit::Refused;
 use sla::histogram::bucket_floor;
 use sla::tally::Tally;
 use sla::tally::cell::{Cell, CellKey, Measure};
 
-use super::{At, Put, Rows, bounded, json, of_class, text, text_of};
+use super::{
+    At, CLASS, COUNTS, Columns, HOUR, Put, Rows, bounded, json, of_class, of_counts, text, text_of,
+};
 
-/// What was counted together: a row a cell.
+/// What was counted together: one row per cell.
 pub const CELLS: Rows = Rows {
     columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("cell", Kind::Integer),
-        ("operator", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("signer", Kind::Text),
-        ("url", Kind::Text),
-        ("node", Kind::Text),
-        ("block", Kind::Integer),
-        ("is_collected", Kind::Boolean),
-        ("gateway", Kind::Text),
-        ("hardware", Kind::Text),
-        ("is_warm", Kind::Boolean),
-        ("origin", Kind::Text),
-        ("region", Kind::Text),
-        ("reporters", Kind::Json),
-        ("tenures", Kind::Integer),
-        ("contradictions", Kind::Json),
+        HOUR,
+        CELL,
+        CLASS,
+        &[
+            ("signer", Text),
+            ("url", Text),
+            ("node", Text),
+            ("block", Integer),
+            ("is_collected", Boolean),
+            ("gateway", Text),
+            ("hardware", Text),
+            ("is_warm", Boolean),
+            ("origin", Text),
+            ("region", Text),
+            ("reporters", Json),
+            ("tenures", Integer),
+            ("contradictions", Json),
+        ],
     ],
     name: "cells",
 };
@@ -42,56 +42,40 @@ pub const CELLS: Rows = Rows {
 /// What was asked for.
 pub const DEMAND: Rows = Rows {
     columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("reporter", Kind::Text),
-        ("gateway", Kind::Text),
-        ("origin", Kind::Text),
-        ("region", Kind::Text),
-        ("jobs", Kind::Integer),
-        ("served_ms", Kind::Integer),
-        ("unserved", Kind::Integer),
+        HOUR,
+        CLASS,
+        &[
+            ("reporter", Text),
+            ("gateway", Text),
+            ("origin", Text),
+            ("region", Text),
+            ("jobs", Integer),
+            ("served_ms", Integer),
+            ("unserved", Integer),
+        ],
     ],
     name: "demand",
 };
 
 /// Why tenures failed or were left, by cell.
 pub const FAILURES: Rows = Rows {
-    columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("cell", Kind::Integer),
-        ("operator", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("reason", Kind::Text),
-        ("count", Kind::Integer),
-    ],
+    columns: &[HOUR, CELL, CLASS, &[("reason", Text), ("count", Integer)]],
     name: "failures",
 };
 
-/// How what is measured is spread, by cell: a row a bucket.
+/// How what is measured is spread, by cell: one row per bucket.
 pub const HISTOGRAMS: Rows = Rows {
     columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("cell", Kind::Integer),
-        ("operator", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("measure", Kind::Text),
-        ("is_exact", Kind::Boolean),
-        ("at_least", Kind::Integer),
-        ("below", Kind::Integer),
-        ("count", Kind::Integer),
+        HOUR,
+        CELL,
+        CLASS,
+        &[
+            ("measure", Text),
+            ("is_exact", Boolean),
+            ("at_least", Integer),
+            ("below", Integer),
+            ("count", Integer),
+        ],
     ],
     name: "histograms",
 };
@@ -99,50 +83,19 @@ pub const HISTOGRAMS: Rows = Rows {
 /// Who said which names belong together.
 pub const LINKS: Rows = Rows {
     columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("of", Kind::Text),
-        ("tie", Kind::Text),
-        ("to", Kind::Text),
-        ("teller", Kind::Text),
-        ("count", Kind::Integer),
+        HOUR,
+        &[("of", Text), ("tie", Text), ("to", Text), ("teller", Text), ("count", Integer)],
     ],
     name: "links",
 };
 
 /// What came of obligations, by cell.
-pub const OUTCOMES: Rows = Rows {
-    columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("cell", Kind::Integer),
-        ("operator", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("obligation", Kind::Text),
-        ("good", Kind::Integer),
-        ("bad", Kind::Integer),
-        ("disputed", Kind::Integer),
-        ("missing", Kind::Integer),
-        ("declined", Kind::Integer),
-        ("excused", Kind::Json),
-    ],
-    name: "outcomes",
-};
+pub const OUTCOMES: Rows =
+    Rows { columns: &[HOUR, CELL, CLASS, &[("obligation", Text)], COUNTS], name: "outcomes" };
 
 /// What was refused when the hour was settled.
 pub const REFUSALS: Rows = Rows {
-    columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("publisher", Kind::Text),
-        ("code", Kind::Text),
-        ("count", Kind::Integer),
-    ],
+    columns: &[HOUR, &[("publisher", Text), ("code", Text), ("count", Integer)]],
     name: "refusals",
 };
 
@@ -180,6 +133,14 @@ pub fn of_hour(at: At, tally: &Tally, refused: &Refused, put: &mut Put<'_>) -> a
     Ok(())
 }
 
+/// Which cell of the hour, and whose.
+const CELL: Columns = &[("cell", Integer), ("operator", Text)];
+
+/// As [`CELL`].
+fn of_number(number: u64, key: &CellKey) -> Vec<Value> {
+    vec![number.into(), text_of(key.subject.operator)]
+}
+
 fn of_cell(
     at: At,
     number: u64,
@@ -187,20 +148,10 @@ fn of_cell(
     cell: &Cell,
     put: &mut Put<'_>,
 ) -> anyhow::Result<()> {
-    let which = vec![number.into(), text_of(key.subject.operator)];
-    let which = [at.values(), which, of_class(Some(&key.class))].concat();
+    let which = [at.values(), of_number(number, key), of_class(Some(&key.class))].concat();
     put(&CELLS, [which.clone(), cell_values(key, cell)].concat())?;
     for (obligation, counts) in &cell.obligations {
-        let values = vec![
-            text(obligation),
-            counts.good.into(),
-            counts.bad.into(),
-            counts.disputed.into(),
-            counts.missing.into(),
-            counts.declined.into(),
-            json(&counts.excused),
-        ];
-        put(&OUTCOMES, [which.clone(), values].concat())?;
+        put(&OUTCOMES, [which.clone(), vec![text(obligation)], of_counts(counts)].concat())?;
     }
     for (reason, count) in &cell.failures {
         put(&FAILURES, [which.clone(), vec![text(reason), (*count).into()]].concat())?;

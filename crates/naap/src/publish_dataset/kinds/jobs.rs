@@ -1,49 +1,48 @@
-//! What is known of each job in an hour: a row a tenure, and one without where nobody had it.
+//! What is known of each job in an hour: one row per tenure, or one without where nobody had it.
 
-use dataset::table::{Kind, Value};
+use dataset::table::Kind::{Boolean, Integer, Json, Text};
+use dataset::table::Value;
 use sla::hour::fact::{JobFact, TenureFact};
 
-use super::{At, Put, Rows, json, of_class, text, text_of};
+use super::{At, CLASS, HOUR, Put, Rows, json, of_class, text, text_of};
 
 /// Jobs and who had them.
 pub const JOBS: Rows = Rows {
     columns: &[
-        ("hour", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("job_id", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("state", Kind::Text),
-        ("origin", Kind::Text),
-        ("region", Kind::Text),
-        ("claims", Kind::Integer),
-        ("first_ms", Kind::Integer),
-        ("last_ms", Kind::Integer),
-        ("requested_ms", Kind::Integer),
-        ("reporters", Kind::Json),
-        ("gateway", Kind::Text),
-        ("gateway_name", Kind::Text),
-        ("answer", Kind::Json),
-        ("tenure", Kind::Integer),
-        ("operator", Kind::Text),
-        ("recipient", Kind::Text),
-        ("signer", Kind::Text),
-        ("url", Kind::Text),
-        ("tenure_start_ms", Kind::Integer),
-        ("tenure_end_ms", Kind::Integer),
-        ("ended", Kind::Text),
-        ("reason", Kind::Text),
-        ("first_output_ms", Kind::Integer),
-        ("output_ms", Kind::Integer),
-        ("fps_in_milli", Kind::Integer),
-        ("fps_out_milli", Kind::Integer),
-        ("samples", Kind::Integer),
-        ("is_self_told", Kind::Boolean),
-        ("hardware", Kind::Text),
-        ("gpu", Kind::Text),
-        ("owed", Kind::Json),
+        HOUR,
+        &[("job_id", Text)],
+        CLASS,
+        &[
+            ("state", Text),
+            ("origin", Text),
+            ("region", Text),
+            ("claims", Integer),
+            ("first_ms", Integer),
+            ("last_ms", Integer),
+            ("requested_ms", Integer),
+            ("reporters", Json),
+            ("gateway", Text),
+            ("gateway_name", Text),
+            ("answer", Json),
+            ("tenure", Integer),
+            ("operator", Text),
+            ("recipient", Text),
+            ("signer", Text),
+            ("url", Text),
+            ("tenure_start_ms", Integer),
+            ("tenure_end_ms", Integer),
+            ("ended", Text),
+            ("reason", Text),
+            ("first_output_ms", Integer),
+            ("output_ms", Integer),
+            ("fps_in_milli", Integer),
+            ("fps_out_milli", Integer),
+            ("samples", Integer),
+            ("is_self_told", Boolean),
+            ("hardware", Text),
+            ("gpu", Text),
+            ("owed", Json),
+        ],
     ],
     name: "jobs",
 };
@@ -66,7 +65,7 @@ pub fn of_job(at: At, fact: &JobFact, put: &mut Put<'_>) -> anyhow::Result<()> {
     ];
     let head = [head.concat(), known].concat();
     if fact.tenures.is_empty() {
-        let nobody = vec![Value::Unknown; JOBS.columns.len().saturating_sub(head.len())];
+        let nobody = vec![Value::Unknown; JOBS.columns().len().saturating_sub(head.len())];
         return put(&JOBS, [head, nobody].concat());
     }
     for (tenure, number) in fact.tenures.iter().zip(0_u64..) {

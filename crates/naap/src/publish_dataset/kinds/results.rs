@@ -1,121 +1,88 @@
 //! What scorecards say, of hours and of longer windows alike: scores and what they are made of, agreements, clusters.
 
-use dataset::table::{Kind, Value};
+use dataset::table::Kind::{Boolean, Integer, Json, Text};
+use dataset::table::Value;
 use sla::score::agreement::Agreement;
-use sla::scorecard::{Component, Excluded, Indicator, Scorecard, Scored, WorkloadScore};
+use sla::scorecard::{Component, Excluded, Scorecard, Scored, WorkloadScore};
 use sla::tally::cell::WorkClass;
-use sla::window::Window;
 
-use super::{Put, Rows, json, of_class, of_window, text, text_of};
+use super::{
+    CLASS, COUNTS, Columns, Put, Rows, WINDOW, json, of_class, of_counts, of_window, text, text_of,
+};
 
 /// How far two reporters agree.
 pub const AGREEMENTS: Rows = Rows {
     columns: &[
-        ("window", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("end_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("teller", Kind::Text),
-        ("other", Kind::Text),
-        ("both", Kind::Integer),
-        ("disputed", Kind::Integer),
-        ("missing", Kind::Integer),
-        ("lower_ppm", Kind::Integer),
-        ("upper_ppm", Kind::Integer),
-        ("is_self_dealing", Kind::Boolean),
-        ("disagreed", Kind::Json),
+        WINDOW,
+        &[
+            ("teller", Text),
+            ("other", Text),
+            ("both", Integer),
+            ("disputed", Integer),
+            ("missing", Integer),
+            ("lower_ppm", Integer),
+            ("upper_ppm", Integer),
+            ("is_self_dealing", Boolean),
+            ("disagreed", Json),
+        ],
     ],
     name: "agreements",
 };
 
-/// Who is taken to be one party: a row a member.
+/// Who is taken to be one party: one row per member.
 pub const CLUSTERS: Rows = Rows {
-    columns: &[
-        ("window", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("end_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("cluster", Kind::Text),
-        ("member", Kind::Text),
-        ("ties", Kind::Json),
-    ],
+    columns: &[WINDOW, &[("cluster", Text), ("member", Text), ("ties", Json)]],
     name: "clusters",
 };
 
 /// The parts of composite scores.
 pub const COMPONENTS: Rows = Rows {
     columns: &[
-        ("window", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("end_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("operator", Kind::Text),
-        ("signer", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("is_overall", Kind::Boolean),
-        ("component", Kind::Text),
-        ("weight", Kind::Integer),
-        ("lower_ppm", Kind::Integer),
-        ("upper_ppm", Kind::Integer),
-        ("rate_ppm", Kind::Integer),
-        ("effect_ppm", Kind::Integer),
-        ("evidence", Kind::Integer),
-        ("failures", Kind::Integer),
-        ("decides", Kind::Text),
-        ("sources", Kind::Json),
+        WINDOW,
+        WHOSE,
+        CLASS,
+        &[
+            ("is_overall", Boolean),
+            ("component", Text),
+            ("weight", Integer),
+            ("lower_ppm", Integer),
+            ("upper_ppm", Integer),
+            ("rate_ppm", Integer),
+            ("effect_ppm", Integer),
+            ("evidence", Integer),
+            ("failures", Integer),
+            ("decides", Text),
+            ("sources", Json),
+        ],
     ],
     name: "components",
 };
 
 /// What came of obligations, by kind.
 pub const INDICATORS: Rows = Rows {
-    columns: &[
-        ("window", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("end_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("operator", Kind::Text),
-        ("signer", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("obligation", Kind::Text),
-        ("good", Kind::Integer),
-        ("bad", Kind::Integer),
-        ("disputed", Kind::Integer),
-        ("missing", Kind::Integer),
-        ("declined", Kind::Integer),
-        ("excused", Kind::Json),
-        ("share_ppm", Kind::Integer),
-    ],
+    columns: &[WINDOW, WHOSE, CLASS, &[("obligation", Text)], COUNTS, &[("share_ppm", Integer)]],
     name: "indicators",
 };
 
 /// The results.
 pub const SCORES: Rows = Rows {
     columns: &[
-        ("window", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("end_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("operator", Kind::Text),
-        ("signer", Kind::Text),
-        ("workload", Kind::Text),
-        ("pipeline", Kind::Text),
-        ("model", Kind::Text),
-        ("score_ppm", Kind::Integer),
-        ("upper_ppm", Kind::Integer),
-        ("grade", Kind::Text),
-        ("reason", Kind::Text),
-        ("tenures", Kind::Integer),
-        ("excluded_linked", Kind::Integer),
-        ("excluded_outage", Kind::Integer),
-        ("excluded_own", Kind::Integer),
-        ("excluded_young", Kind::Integer),
-        ("sources", Kind::Json),
-        ("urls", Kind::Json),
+        WINDOW,
+        WHOSE,
+        CLASS,
+        &[
+            ("score_ppm", Integer),
+            ("upper_ppm", Integer),
+            ("grade", Text),
+            ("reason", Text),
+            ("tenures", Integer),
+            ("excluded_linked", Integer),
+            ("excluded_outage", Integer),
+            ("excluded_own", Integer),
+            ("excluded_young", Integer),
+            ("sources", Json),
+            ("urls", Json),
+        ],
     ],
     name: "scores",
 };
@@ -123,18 +90,16 @@ pub const SCORES: Rows = Rows {
 /// The score of each workload over all its pipelines and models.
 pub const WORKLOADS: Rows = Rows {
     columns: &[
-        ("window", Kind::Text),
-        ("start_ms", Kind::Integer),
-        ("end_ms", Kind::Integer),
-        ("revision", Kind::Integer),
-        ("operator", Kind::Text),
-        ("signer", Kind::Text),
-        ("workload", Kind::Text),
-        ("score_ppm", Kind::Integer),
-        ("upper_ppm", Kind::Integer),
-        ("grade", Kind::Text),
-        ("reason", Kind::Text),
-        ("evidence", Kind::Integer),
+        WINDOW,
+        WHOSE,
+        &[
+            ("workload", Text),
+            ("score_ppm", Integer),
+            ("upper_ppm", Integer),
+            ("grade", Text),
+            ("reason", Text),
+            ("evidence", Integer),
+        ],
     ],
     name: "workloads",
 };
@@ -143,7 +108,7 @@ pub const WORKLOADS: Rows = Rows {
 pub fn of_scorecard(card: &Scorecard, revision: u32, put: &mut Put<'_>) -> anyhow::Result<()> {
     let head = of_window(card.window, revision);
     for scored in &card.results {
-        of_result(scored, card.window, revision, put)?;
+        of_result(&head, scored, put)?;
     }
     for agreement in &card.agreements {
         put(&AGREEMENTS, [head.clone(), agreement_values(agreement)].concat())?;
@@ -159,19 +124,23 @@ pub fn of_scorecard(card: &Scorecard, revision: u32, put: &mut Put<'_>) -> anyho
     Ok(())
 }
 
-fn of_result(
-    scored: &Scored,
-    window: Window,
-    revision: u32,
-    put: &mut Put<'_>,
-) -> anyhow::Result<()> {
-    let head =
-        [of_window(window, revision), vec![text_of(scored.operator), text_of(scored.signer)]];
-    let head = head.concat();
+/// Whom a result is about.
+const WHOSE: Columns = &[("operator", Text), ("signer", Text)];
+
+/// As [`WHOSE`].
+fn of_subject(scored: &Scored) -> Vec<Value> {
+    vec![text_of(scored.operator), text_of(scored.signer)]
+}
+
+/// The rows of a result, behind the window they are all about.
+fn of_result(window: &[Value], scored: &Scored, put: &mut Put<'_>) -> anyhow::Result<()> {
+    let head = [window, &of_subject(scored)].concat();
     let whose = [head.clone(), of_class(scored.class.as_ref())].concat();
     put(&SCORES, [whose.clone(), score_values(scored)].concat())?;
     for indicator in &scored.indicators {
-        put(&INDICATORS, [whose.clone(), indicator_values(indicator)].concat())?;
+        let (obligation, share) = (text(&indicator.obligation), indicator.share.map(|ppm| ppm.0));
+        let counts = of_counts(&indicator.counts);
+        put(&INDICATORS, [&whose[..], &[obligation], &counts, &[share.into()]].concat())?;
     }
     for component in &scored.components {
         let is_overall = scored.class.is_none().into();
@@ -202,20 +171,6 @@ fn score_values(scored: &Scored) -> Vec<Value> {
         young.into(),
         json(&scored.sources),
         json(&scored.urls),
-    ]
-}
-
-fn indicator_values(indicator: &Indicator) -> Vec<Value> {
-    let counts = &indicator.counts;
-    vec![
-        text(&indicator.obligation),
-        counts.good.into(),
-        counts.bad.into(),
-        counts.disputed.into(),
-        counts.missing.into(),
-        counts.declined.into(),
-        json(&counts.excused),
-        indicator.share.map(|ppm| ppm.0).into(),
     ]
 }
 
