@@ -112,7 +112,8 @@ fn is_due(
 ) -> anyhow::Result<bool> {
     let is_settled = plan.has(day);
     let Some(known) = known else { return Ok(is_settled && range.holds(day)) };
-    if is_settled && range.holds(day) && !plan.is_told_by(day, &known.cards) {
+    let is_current = plan.is_told_by(day, &known.cards) && has_every_kind(&known.files);
+    if is_settled && range.holds(day) && !is_current {
         return Ok(true);
     }
     // What stays is signed once more, so it is looked at once more.
@@ -142,6 +143,11 @@ fn by_day(manifest: &Manifest) -> BTreeMap<Day, Published> {
         days.entry(file.day.clone()).or_default().files.push(file.clone());
     }
     days
+}
+
+/// Whether a day has a file of every kind; one that an earlier version published may lack those that came since.
+fn has_every_kind(files: &[File]) -> bool {
+    kinds::ALL.iter().all(|rows| files.iter().any(|file| file.kind.to_string() == rows.name))
 }
 
 /// What is wrong first with files that are to stay; nothing where all are what was signed.

@@ -98,6 +98,15 @@ for window in cards:
         expected = sum(row[column] or 0 for row in served)
         same(f"{column} of {window}", int(ours[column].fillna(0).sum()), expected)
 
+# What was added up for people and what was counted for scores tell of the same jobs.
+sums, demand, cells = frames["sums"], frames["demand"], frames["cells"]
+for column, counted in (("jobs", demand), ("served_ms", demand), ("unserved", demand), ("tenures", cells)):
+    added = sums[sums["sum"] == column].groupby("hour")["value"].sum()
+    for hour, total in counted.groupby("hour")[column].sum().items():
+        same(f"{column} of {hour}", int(added.get(hour, 0)), int(total))
+known = set(cells["operator"].dropna())
+same("offers of known operators", known & set(frames["offers"]["operator"]), known)
+
 same("jobs that were read", len(jobs) > 0 and len(frames["histograms"]) > 0, True)
 print(
     f"ok DuckDB {duckdb.__version__} and pandas {pandas.__version__}: {len(manifest['files'])} files, "

@@ -99,6 +99,12 @@ impl<R: Reader> Writing<'_, R> {
                 break;
             }
         }
+        for row in &self.warehouse.series(self.network, &kinds::sums_of(hour))? {
+            kinds::of_sums(at, row, &mut |rows, row| put(drafts, rows, row))?;
+        }
+        for supply in &*self.warehouse.supply(self.network, hour..=hour)? {
+            kinds::of_supply(at, supply, &mut |rows, row| put(drafts, rows, row))?;
+        }
         let now = self.warehouse.revisions(self.network, hour)?;
         Ok(now.last().is_some_and(|latest| latest.revision == view.revision))
     }

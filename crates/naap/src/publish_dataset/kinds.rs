@@ -5,6 +5,7 @@
 mod cells;
 mod jobs;
 mod results;
+mod sums;
 
 use dataset::table::{Column, INTEGER_MAX, Kind, Value};
 use sla::tally::cell::WorkClass;
@@ -14,6 +15,7 @@ use sla::window::{Hour, Window};
 pub use cells::of_hour as counts_of_hour;
 pub use jobs::of_job;
 pub use results::of_scorecard;
+pub use sums::{of_sums, of_supply, question as sums_of};
 
 /// One kind of rows.
 #[derive(Debug)]
@@ -47,13 +49,16 @@ pub const ALL: &[&Rows] = &[
     &results::COMPONENTS,
     &cells::DEMAND,
     &cells::FAILURES,
+    &sums::GPUS,
     &cells::HISTOGRAMS,
     &results::INDICATORS,
     &jobs::JOBS,
     &cells::LINKS,
+    &sums::OFFERS,
     &cells::OUTCOMES,
     &cells::REFUSALS,
     &results::SCORES,
+    &sums::SUMS,
     &results::WORKLOADS,
 ];
 
@@ -142,7 +147,7 @@ fn json(value: &impl serde::Serialize) -> Value {
     Value::Text(String::from_utf8(bytes).expect("canonical JSON is UTF-8"))
 }
 
-/// A number that may be larger than readers keep exactly: then it has no bound that could be told.
+/// A number that may be larger than readers keep exactly: then it cannot be told.
 fn bounded(value: u64) -> Value {
     if value <= INTEGER_MAX { value.into() } else { Value::Unknown }
 }
