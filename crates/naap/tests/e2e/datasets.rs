@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use dataset::folder::{Verdict, check};
+use dataset::folder::{Folder, Verdict, check};
 use dataset::manifest::Manifest;
 use events::event::Network;
+use publisher::identity::Identity;
 use sla::scorecard::Scorecard;
 use sla::window::{Hour, Window};
 use warehouse::Reader;
@@ -201,6 +202,24 @@ fn a_flipped_byte_is_named_and_mended_by_publishing_again() {
     assert_eq!(run(&["verify", text(&published)]).status.code(), Some(2));
     scene.publish(&[]);
     assert_eq!(scene.manifest().files, manifest.files, "the files were all still there");
+}
+
+#[test]
+fn a_day_without_a_kind_that_came_since_is_written_again() {
+    let scene = Scene::new();
+    scene.publish(&[]);
+    let manifest = scene.manifest();
+    let node = scene.path("data").join("nodes/controller");
+    let controller = Identity::read(&node.join("node"), &node.join("publisher.key")).unwrap();
+    let mut older = manifest.clone();
+    older.files.retain(|file| file.kind.to_string() != "sums");
+    let mut folder = Folder::open(&scene.path("published"), Network::Livepeer).unwrap();
+    folder.publish(older, controller.secret()).unwrap();
+    drop(folder);
+    assert_eq!(rows(&scene.manifest(), "sums"), 0);
+    let said = scene.publish(&[]);
+    assert!(said.contains("(2 written)"), "{said}");
+    assert_eq!(scene.manifest().files, manifest.files);
 }
 
 #[test]
