@@ -16,10 +16,10 @@ use crate::schema;
 ///
 /// Return `Result<Answer<T>, Problem>`, and say how long the answer holds:
 /// - [`Answer::until_written`] where it follows from the path, the query and the warehouse alone: it is computed once,
-///   kept in memory, and given to everybody who asks the same until somebody writes to the warehouse. Never ask the
-///   clock, the ledger, a counter or a header for such an answer.
-/// - [`Answer::for_ms`] where it also rests on something else that moves (the clock, counters, the ledger): the same,
-///   but it is given for so many milliseconds at most.
+///   kept in memory, and given to everybody who asks the same until somebody writes to the warehouse, and for a second
+///   even then. Never ask the clock, the ledger, a counter or a header for such an answer.
+/// - [`Answer::for_ms`] where it also rests on something else that moves (the clock, counters, the ledger): it is given
+///   for so many milliseconds.
 ///
 /// Where it must be computed for each request, return `axum::Json`. All the rest is done on its way out for both: an
 /// entity tag and the answer to conditional requests, compression, and, where `T` is a *list*, the formats. A list is
@@ -33,15 +33,15 @@ pub struct Answer<T> {
     holds: Holds,
 }
 
-/// How long answers hold that rest on more than the warehouse and stand still for nobody to notice.
+/// How long an answer may be given again whatever was written since: what many ask for is made once a second.
 pub const A_SECOND_MS: u64 = 1_000;
 
 /// How long an answer holds at most, as an extension of the response that it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// Until the warehouse is written to.
+    /// Until the warehouse is written to, and at least for a second.
     UntilWritten,
-    /// Until then, and no longer than so many milliseconds.
+    /// For so many milliseconds, whatever is written.
     ForMs(u64),
     /// As long as the process lives: what is built into the program.
     Always,
@@ -53,7 +53,7 @@ impl<T> Answer<T> {
         Self { body, holds: Holds::UntilWritten }
     }
 
-    /// An answer that may be given for so many milliseconds, where nobody writes meanwhile.
+    /// An answer that may be given for so many milliseconds, whatever is written meanwhile.
     pub fn for_ms(ms: u64, body: T) -> Self {
         Self { body, holds: Holds::ForMs(ms) }
     }

@@ -173,7 +173,7 @@ pub fn past(
         step_minutes: Some(DAY),
         ..Sums::default()
     };
-    question.filter.insert(Dimension::Word, [Some("signed".to_owned())].into());
+    question.filter.insert(Dimension::Provenance, [Some("signed".to_owned())].into());
     let mut records: BTreeMap<u64, Vec<Record>> = BTreeMap::new();
     for row in warehouse.series(network, &question)? {
         if let Some(record) = record(&row) {

@@ -101,7 +101,7 @@ words! {
     /// How a score changed from one window to the next.
     Change = sla::change::What;
     /// Whether reports were signed by those who saw it (`signed`) or collected from an unsigned feed (`collected`).
-    Word = crate::scope::Spoken;
+    Provenance = crate::scope::Provenance;
     /// The time that each row covers.
     Step = crate::scope::Step;
     /// A dimension to group by.

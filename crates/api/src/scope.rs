@@ -11,6 +11,7 @@ use serde::Deserialize;
 use sla::rollup::series::Question;
 use sla::rollup::{Dimension, MINUTE_MS, Minute};
 use utoipa::IntoParams;
+use warehouse::MINUTES_KEPT;
 
 use crate::problem::Problem;
 use crate::schema;
@@ -57,16 +58,16 @@ pub struct Scope {
     pub url: Option<ServiceUrl>,
     /// `signed`: only what was reported and signed by those who saw it; `collected`: only what was collected from
     /// unsigned feeds.
-    #[param(inline, value_type = schema::Word, required = false)]
-    pub word: Option<Spoken>,
+    #[param(inline, value_type = schema::Provenance, required = false)]
+    pub provenance: Option<Provenance>,
     /// Only this workload.
     #[param(inline, value_type = schema::Workload, required = false)]
     pub workload: Option<Workload>,
 }
 
 events::words! {
-    /// Whose words they are.
-    Spoken {
+    /// How the words came to the record.
+    Provenance {
         /// Of an unsigned feed.
         Collected = "collected",
         /// Of who saw it, signed.
@@ -91,7 +92,7 @@ impl Scope {
             (Dimension::Pipeline, text(&self.pipeline)),
             (Dimension::Region, text(&self.region)),
             (Dimension::Url, text(&self.url)),
-            (Dimension::Word, text(&self.word)),
+            (Dimension::Provenance, text(&self.provenance)),
             (Dimension::Workload, text(&self.workload)),
         ];
         let asked = named.into_iter().filter(|(_, name)| name.is_some());
@@ -148,6 +149,9 @@ pub struct Time {
     pub to_ms: Option<UnixMillis>,
 }
 
+/// Milliseconds in an hour.
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
 /// A span of whole steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steps {
@@ -184,6 +188,13 @@ impl Time {
                 (to - from) / minutes
             );
             let instead = "Ask for a shorter time, or for wider steps.";
+            return Err(Problem::parameter("from_ms", detail, instead));
+        }
+        let kept = (now.0 / HOUR_MS * HOUR_MS).saturating_sub(MINUTES_KEPT.0) / MINUTE_MS;
+        if minutes < HOUR_MS / MINUTE_MS && from < kept {
+            // What is only known by the hour says nothing about a minute of it.
+            let detail = "minutes are kept for 48 hours";
+            let instead = "Ask for later times, or for steps of 1h or 1d.";
             return Err(Problem::parameter("from_ms", detail, instead));
         }
         Ok(Steps { from, to, step })

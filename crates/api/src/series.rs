@@ -71,6 +71,10 @@ pub async fn page(state: &State, asked: Asked<'_>) -> Result<SeriesPage, Problem
     };
     let mut question = steps.question(scope, by.to_vec());
     metrics.iter().for_each(|metric| metric.ask(&mut question));
+    // What lies before the cursor's step was told, and what lies behind the page nobody asks for yet.
+    let begun = after.as_ref().and_then(|after| after.minute);
+    question.span.start = question.span.start.max(begun.unwrap_or_default());
+    question.rows_enough = Some(limit.count() + 1);
     let read = state.read(move |sources| {
         sources.warehouse.series(network, &question).map_err(Problem::warehouse)
     });

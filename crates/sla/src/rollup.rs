@@ -3,12 +3,13 @@
 //!
 //! A rollup is a sum, like a tally, and finer where people look: it keeps the gateway that told, the card the work ran
 //! on and exact sums, where a tally keeps what a score needs. Reading order: [`column`] is what is added up, this file
-//! what it is kept by, [`chunk`] the form it is stored in, [`series`] the questions it answers, [`metric`] what the answers
-//! mean.
+//! what it is kept by, [`chunk`] the form it is stored in (of [`numbers`]), [`series`] the questions it answers,
+//! [`metric`] what the answers mean.
 
 pub mod chunk;
 pub mod column;
 pub mod metric;
+pub mod numbers;
 pub mod series;
 
 use std::borrow::Cow;
@@ -54,8 +55,8 @@ events::words! {
         Signer = "signer",
         /// Where the orchestrator answered.
         Url = "url",
-        /// Whether the words were signed by who saw it, `signed`, or collected from an unsigned feed, `collected`.
-        Word = "word",
+        /// How the words came to the record: `signed` by who saw it, or `collected` from an unsigned feed.
+        Provenance = "provenance",
         /// The workload.
         Workload = "workload",
     }
@@ -127,7 +128,9 @@ impl RollupKey {
             Dimension::Region => text(&self.region),
             Dimension::Signer => text(&self.signer),
             Dimension::Url => text(&self.url),
-            Dimension::Word => Some(if self.collected { "collected" } else { "signed" }.into()),
+            Dimension::Provenance => {
+                Some(if self.collected { "collected" } else { "signed" }.into())
+            }
             Dimension::Workload => self.workload.map(|workload| workload.as_str().into()),
         }
     }

@@ -45,8 +45,9 @@ pub use standing::{
     scorecards_are_found_as_they_are,
 };
 pub use sums::{
-    counts_add_up_however_they_are_asked_for, minutes_are_kept_for_a_while,
+    counts_add_up_however_they_are_asked_for, enough_is_enough, minutes_are_kept_for_a_while,
     offers_are_those_told_last, operators_are_all_who_had_or_offered_work,
+    regions_are_all_that_were_told,
 };
 pub use tested::tests_are_found_by_their_own_time;
 
@@ -90,8 +91,10 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     networks_never_mix,
     scorecards_are_found_as_they_are,
     counts_add_up_however_they_are_asked_for,
+    enough_is_enough,
     minutes_are_kept_for_a_while,
     offers_are_those_told_last,
+    regions_are_all_that_were_told,
     tests_are_found_by_their_own_time,
     operators_are_all_who_had_or_offered_work,
     publishers_are_replaced,

@@ -16,12 +16,13 @@ pub mod sqlite;
 
 pub mod contract;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use events::batch::Position;
 use events::event::Network;
-use events::identity::{Digest, JobId, PublisherKey};
+use events::identity::{Digest, JobId, PublisherKey, Region};
 use events::unit::{Millis, UnixMillis};
 use sla::hour::fact::JobFact;
 use sla::rollup::Rollup;
@@ -209,6 +210,9 @@ pub trait Reader: Send + Sync {
         limit: usize,
     ) -> Result<TestedHours, Error>;
 
+    /// Every region that anything was ever told in.
+    fn regions(&self, network: Network) -> Result<BTreeSet<Region>, Error>;
+
     /// Every operator that ever had work or offered any, by address.
     fn operators(&self, network: Network) -> Result<Vec<OperatorRow>, Error>;
 
@@ -297,6 +301,11 @@ pub trait Warehouse: Reader {
         supply: &[Supply],
         tests: &[Tested],
     ) -> Result<(), Error>;
+
+    /// Makes the counts of one day out of those of its hours, so that long spans are read at once: the first day before
+    /// the newest hour's that is not made, or of whose hours one was recorded since. Tells whether there was one. It
+    /// changes no answer.
+    fn record_day(&self, network: Network) -> Result<bool, Error>;
 
     /// Takes the jobs of an open hour, each in place of what was known of it, and what it comes to if that was counted.
     ///

@@ -16,6 +16,7 @@ mod batches;
 mod hours;
 mod jobs;
 mod notes;
+mod offers;
 mod orchestrators;
 mod publishers;
 mod rollups;
@@ -267,9 +268,12 @@ impl Warehouse for Sqlite {
         tests: &[Tested],
     ) -> Result<(), Error> {
         self.write(rollups::RECORD, |transaction| {
-            rollups::record(transaction, network, hour, rollup, supply)?;
-            tested::record(transaction, network, hour, tests)
+            hours::record_shown(transaction, network, hour, rollup, supply, tests)
         })
+    }
+
+    fn record_day(&self, network: Network) -> Result<bool, Error> {
+        self.write(rollups::RECORD, |transaction| rollups::make_day(transaction, network))
     }
 
     fn record_provisional(

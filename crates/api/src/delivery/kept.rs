@@ -12,7 +12,7 @@ use axum::response::Response;
 use events::unit::UnixMillis;
 use tokio::sync::Mutex as Gate;
 
-use crate::answer::Holds;
+use crate::answer::{A_SECOND_MS, Holds};
 use crate::delivery::encoding::Encoding;
 use crate::delivery::form::Form;
 use crate::delivery::tag;
@@ -210,14 +210,12 @@ impl Kept {
     fn find(&self, key: &Key, version: u64, now: UnixMillis) -> Option<Arc<Written>> {
         let shelf = self.shelf();
         let entry = shelf.entries.get(key)?;
+        // A clock that was set back says nothing about what was answered since.
+        let is_within = |ms: u64| now.0.checked_sub(entry.at.0).is_some_and(|age| age < ms);
         let is_of_now = match entry.written.holds? {
             Holds::Always => true,
-            Holds::UntilWritten => entry.version == version,
-            Holds::ForMs(ms) => {
-                // A clock that was set back says nothing about what was answered since.
-                let age = now.0.checked_sub(entry.at.0);
-                entry.version == version && age.is_some_and(|age| age < ms)
-            }
+            Holds::UntilWritten => entry.version == version || is_within(A_SECOND_MS),
+            Holds::ForMs(ms) => is_within(ms),
         };
         if !is_of_now {
             return None;
@@ -301,11 +299,12 @@ mod tests {
         let (brief, always) = (Some(Holds::ForMs(1_000)), Some(Holds::Always));
         for (holds, version, now, expected) in [
             (written, 7, 9_000_000, false),
-            (written, 8, 5_000, true),
+            (written, 8, 5_999, false),
+            (written, 8, 6_000, true),
             (brief, 7, 5_999, false),
+            (brief, 8, 5_999, false),
             (brief, 7, 6_000, true),
             (brief, 7, 4_999, true),
-            (brief, 8, 5_000, true),
             (always, 8, 9_000_000, false),
             (None, 7, 5_000, true),
         ] {

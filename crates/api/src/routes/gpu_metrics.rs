@@ -10,7 +10,7 @@ use events::unit::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sla::rollup::Dimension;
 use sla::rollup::column::Plain;
-use sla::rollup::metric::{Made, Metric};
+use sla::rollup::metric::{Metric, Statistic};
 use sla::rollup::series::SeriesRow;
 use sla::supply::Supply;
 use sla::tally::cell::Measure;
@@ -156,22 +156,25 @@ const BY: &[Dimension] = &[
 ];
 
 const fn quantile(measure: Measure, ppm: u32) -> Metric {
-    Metric::Made(measure, Made::Quantile(ppm))
+    Metric::Measured(measure, Statistic::Quantile(ppm))
 }
 
 /// The members that are metrics.
 const METRICS: &[(&str, Metric)] = &[
     ("tenures", Metric::Sum(Plain::Tenures)),
-    ("fps_out_milli_mean", Metric::Made(Measure::FpsOutMilli, Made::Mean)),
+    ("fps_out_milli_mean", Metric::Measured(Measure::FpsOutMilli, Statistic::Mean)),
     ("fps_out_milli_p5", quantile(Measure::FpsOutMilli, 50_000)),
     ("fps_out_milli_p50", quantile(Measure::FpsOutMilli, 500_000)),
-    ("fps_in_milli_mean", Metric::Made(Measure::FpsInMilli, Made::Mean)),
+    ("fps_in_milli_mean", Metric::Measured(Measure::FpsInMilli, Statistic::Mean)),
     ("first_output_ms_p50", quantile(Measure::FirstOutputMs, 500_000)),
     ("first_output_ms_p95", quantile(Measure::FirstOutputMs, 950_000)),
     ("end_to_end_ms_p50", quantile(Measure::EndToEndMs, 500_000)),
     ("end_to_end_ms_p95", quantile(Measure::EndToEndMs, 950_000)),
     ("jitter_ppm_p50", quantile(Measure::JitterPpm, 500_000)),
-    ("tokens_per_second_milli_mean", Metric::Made(Measure::TokensPerSecondMilli, Made::Mean)),
+    (
+        "tokens_per_second_milli_mean",
+        Metric::Measured(Measure::TokensPerSecondMilli, Statistic::Mean),
+    ),
     ("failure_ppm", Metric::Share(Obligation::Output)),
     ("swap_ppm", Metric::Share(Obligation::Stay)),
     ("down_kbps_mean", Metric::Reading(Plain::DownKbps)),

@@ -9,7 +9,7 @@ use events::unit::UnixMillis;
 use serde::{Deserialize, Serialize};
 use sla::rollup::Dimension;
 use sla::rollup::column::Plain;
-use sla::rollup::metric::{Made, Metric};
+use sla::rollup::metric::{Metric, Statistic};
 use sla::rollup::series::SeriesRow;
 use sla::supply::Supply;
 use sla::tally::cell::Measure;
@@ -121,7 +121,7 @@ const BY: &[Dimension] = &[
     Dimension::Model,
 ];
 
-const FIRST_OUTPUT: Metric = Metric::Made(Measure::FirstOutputMs, Made::Quantile(500_000));
+const FIRST_OUTPUT: Metric = Metric::Measured(Measure::FirstOutputMs, Statistic::Quantile(500_000));
 
 const METRICS: &[Metric] = &[
     Metric::Sum(Plain::Jobs),

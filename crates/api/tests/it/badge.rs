@@ -77,12 +77,13 @@ async fn what_is_shown_is_what_the_window_says() {
     assert!(without.contains(">insufficient evidence</text>") && !without.contains("#b42318"));
     let nobody = shown(format!("/badge/{}.svg", sample::address(7))).await;
     assert!(nobody.contains(">unknown operator</text>") && nobody.contains("stroke-dasharray"));
-    // A newer window is shown as soon as it is made.
+    // A newer window is shown within a second.
     let next = sample::HOUR.next();
     world
         .warehouse
         .record_window(&sample::window_record(sample::NETWORK, next, Span::Week, 8))
         .unwrap();
+    world.a_second_passes();
     let newer = shown(format!("/badge/{}.svg", sample::operator(0))).await;
     assert!(
         newer.contains("2026-01-08T22Z/7d") && newer.contains(">90.00–95.00 B</text>"),

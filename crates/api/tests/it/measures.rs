@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sla::rollup::Detail;
 use sla::rollup::series::Question;
@@ -110,6 +111,20 @@ async fn pages_of_sums_lose_and_repeat_nothing() {
     assert_eq!((&first["from_ms"], &first["to_ms"]), (&second["from_ms"], &second["to_ms"]));
     let other = world.get(&format!("/v1/query?by=operator&metrics=jobs&cursor={next}")).await;
     assert_eq!(other.problem(), "E-API-CURSOR");
+}
+
+#[tokio::test]
+async fn minutes_are_asked_for_as_far_back_as_they_are_kept() {
+    let world = World::settled();
+    let now = world.now_ms.load(std::sync::atomic::Ordering::SeqCst);
+    let asked = async |hours: u64, step: &str| {
+        let (from, to) = (now - hours * 3_600_000, now - (hours - 1) * 3_600_000);
+        let path = format!("/v1/query?by=operator&metrics=jobs&from_ms={from}&to_ms={to}");
+        world.get(&format!("{path}&step={step}")).await
+    };
+    assert_eq!(asked(48, "1m").await.status, StatusCode::OK);
+    assert_eq!(asked(49, "5m").await.problem(), "E-API-PARAMETER-INVALID");
+    assert_eq!(asked(49, "1h").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -210,6 +210,7 @@ async fn publishers_show_gaps_and_refusals() {
     let mut collector = sample::publisher(sample::NETWORK, 9, 1);
     collector.collected = true;
     world.warehouse.record_publishers(&[collector]).unwrap();
+    world.a_second_passes();
     let answer = world.json("/v1/publishers").await;
     assert_eq!(items(&answer).iter().filter(|item| item["evidence"] == "collected").count(), 1);
 }

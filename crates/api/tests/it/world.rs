@@ -68,6 +68,11 @@ impl World {
         Self::of(Limits::default(), Bounds::default(), Visitors::default(), private)
     }
 
+    /// Moves the clock by as long as an answer may be given again whatever was written.
+    pub fn a_second_passes(&self) {
+        self.now_ms.fetch_add(1_000, Ordering::SeqCst);
+    }
+
     fn of(limits: Limits, bounds: Bounds, visitors: Visitors, private: Private) -> Self {
         let folder = TempDir::new().unwrap();
         let (ledger, _) = Ledger::open(&folder.path().join("ledger"), Default::default()).unwrap();

@@ -34,6 +34,11 @@ fn client() -> reqwest::Client {
     client.timeout(Duration::from_secs(10)).build().expect("a client without TLS")
 }
 
+/// What went wrong, without where.
+fn reason(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() { "no answer in time" } else { "the connection broke" }
+}
+
 /// Each path once and once more: both times in milliseconds, and how long the answer is.
 pub async fn each(address: SocketAddr, paths: &[Path]) -> Vec<(&'static str, f64, f64, usize)> {
     let client = client();
@@ -77,11 +82,13 @@ impl Load<'_> {
             let (client, outcome, name) = (client.clone(), Arc::clone(&outcome), path.name);
             under_way.spawn(async move {
                 let failure = match client.get(&url).send().await {
-                    Ok(answer) if answer.status().is_success() => {
-                        answer.bytes().await.err().map(|error| error.to_string())
-                    }
-                    Ok(answer) => Some(format!("{} {url}", answer.status())),
-                    Err(error) => Some(error.to_string()),
+                    Ok(answer) if answer.status().is_success() => answer
+                        .bytes()
+                        .await
+                        .err()
+                        .map(|error| format!("{name}: {}", reason(&error))),
+                    Ok(answer) => Some(format!("{name}: {}", answer.status())),
+                    Err(error) => Some(format!("{name}: {}", reason(&error))),
                 };
                 let took = due.elapsed().as_secs_f64() * 1e3;
                 let mut outcome = outcome.lock().unwrap();

@@ -325,6 +325,7 @@ pub fn write(folder: &Path, shape: &Shape, now_ms: u64) -> Sqlite {
         }
     }
     home.end_fill().unwrap();
+    while home.record_day(NETWORK).unwrap() {}
     write_open_hour(&home, shape, now_ms, 0);
     home
 }

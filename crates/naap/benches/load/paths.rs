@@ -42,7 +42,9 @@ pub fn mix(shape: &Shape, now_ms: u64) -> Vec<Path> {
         }),
         path("orchestrators", 4, |_| "/v1/orchestrators?limit=100".to_owned()),
         path("route webhook", 10, move |drawn| {
-            format!("/v1/route/webhook?caps=live-video-to-video/{}", model(drawn))
+            let class = network::class(drawn % models);
+            let pipeline = class.pipeline.as_ref().map_or("", |pipeline| pipeline.as_str());
+            format!("/v1/route/webhook?caps={pipeline}/{}", model(drawn))
         }),
         path("route perf-stats", 6, |_| "/v1/route/perf-stats?workload=live-video".to_owned()),
         path("gpu metrics 24h", 10, move |drawn| {
@@ -71,6 +73,13 @@ pub fn mix(shape: &Shape, now_ms: u64) -> Vec<Path> {
         }),
         path("jobs of one", 6, move |drawn| format!("/v1/jobs?operator={}", operator(drawn))),
         path("windows", 3, |_| "/v1/windows".to_owned()),
+        path("peer's kpi", 2, |_| "/v1/dashboard/kpi".to_owned()),
+        path("peer's gpu capacity", 2, |_| "/v1/dashboard/gpu-capacity".to_owned()),
+        path("peer's streaming orchs", 2, |_| "/v1/streaming/orchestrators".to_owned()),
+        path("peer's discovery", 4, move |drawn| {
+            format!("/v1/discover/orchestrators?caps={}", model(drawn))
+        }),
+        path("leaderboard", 4, |_| "/api/aggregated_stats".to_owned()),
         path("badge", 3, move |drawn| format!("/badge/{}.svg", operator(drawn))),
     ]
 }

@@ -38,7 +38,8 @@ const HOURS_AT_ONCE: usize = 16;
 const ROWS_KEPT: usize = 50_000;
 
 impl Settler {
-    /// Makes the windows that end with at most `most` of the hours that wait for theirs; tells with how many.
+    /// Makes the days of counts that are over and the windows that end with the hours that wait for theirs, at most `most`
+    /// of each; tells with how many hours.
     pub(super) fn roll(
         &mut self,
         now: UnixMillis,
@@ -48,6 +49,11 @@ impl Settler {
         let mut rolled = 0;
         for trust in &self.options.trust {
             let network = trust.network;
+            for _ in 0..most {
+                if !self.warehouse.record_day(network)? {
+                    break;
+                }
+            }
             let waiting = self.warehouse.unrolled_hours(network)?;
             let (wanted, unwanted) = self.choose(network, &waiting)?;
             if !unwanted.is_empty() {

@@ -97,6 +97,7 @@ impl Reader for Killed {
         fn supply(&self, network: Network, hours: RangeInclusive<Hour>) -> Arc<[Supply]>;
         fn tests(&self, network: Network, span: std::ops::RangeInclusive<UnixMillis>, limit: usize) -> warehouse::view::TestedHours;
         fn operators(&self, network: Network) -> Vec<OperatorRow>;
+        fn regions(&self, network: Network) -> std::collections::BTreeSet<events::identity::Region>;
         fn publishers(&self, network: Network, page: &Page) -> Paged<PublisherRow>;
         fn refusals(&self, network: Network, key: Option<&PublisherKey>) -> Vec<RefusalRow>;
         fn refusal_notes(&self, network: Network, keys: &[PublisherKey], limit: usize) -> Vec<RefusalNote>;
@@ -121,6 +122,7 @@ impl Warehouse for Killed {
             now_ms: UnixMillis,
         ) -> bool;
         fn record_rollup(&self, network: Network, hour: Hour, rollup: &Rollup, supply: &[Supply], tests: &[sla::tested::Tested]) -> ();
+        fn record_day(&self, network: Network) -> bool;
         fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Digest;
         fn record_window(&self, record: &WindowRecord) -> ();
         fn record_rolled(&self, network: Network, hours: &[Hour]) -> ();

@@ -17,7 +17,7 @@ use crate::tally::outcome::Obligation;
 
 /// What is made of a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Made {
+pub enum Statistic {
     /// How many values there are.
     Count,
     /// The mean, rounded down.
@@ -38,7 +38,7 @@ pub enum Metric {
     /// How often work failed or was taken away for a reason.
     Failed(Reason),
     /// What is made of a measure.
-    Made(Measure, Made),
+    Measured(Measure, Statistic),
     /// The share of an obligation that was met among what came to something, rounded down.
     Share(Obligation),
     /// A sum.
@@ -54,9 +54,10 @@ impl Metric {
             Plain::ALL.iter().filter(|plain| samples(**plain).is_none()).map(|one| Self::Sum(*one));
         let readings = Plain::ALL.iter().filter(|plain| samples(**plain).is_some());
         let made = |measure: &Measure| {
-            let quantiles = QUANTILES.iter().map(|(_, ppm)| Made::Quantile(*ppm));
-            let (measure, of) = (*measure, [Made::Count, Made::Mean].into_iter().chain(quantiles));
-            of.map(move |made| Self::Made(measure, made))
+            let quantiles = QUANTILES.iter().map(|(_, ppm)| Statistic::Quantile(*ppm));
+            let (measure, of) =
+                (*measure, [Statistic::Count, Statistic::Mean].into_iter().chain(quantiles));
+            of.map(move |made| Self::Measured(measure, made))
         };
         sums.chain([Self::Unserved])
             .chain(readings.map(|one| Self::Reading(*one)))
@@ -71,9 +72,12 @@ impl Metric {
             question.columns.insert(column);
         };
         match self {
-            Self::Failed(reason) => column(Column::Failed(reason)),
-            Self::Made(measure, made) => {
-                if made == Made::Mean {
+            Self::Failed(reason) => {
+                column(Column::Failed(reason));
+                WORKED.iter().for_each(|work| column(Column::Plain(*work)));
+            }
+            Self::Measured(measure, made) => {
+                if made == Statistic::Mean {
                     column(Column::Sum(measure));
                 }
                 question.histograms.insert(measure);
@@ -83,7 +87,7 @@ impl Metric {
                 samples(plain).into_iter().for_each(|samples| column(Column::Plain(samples)));
             }
             Self::Share(obligation) => {
-                KNOWN.iter().for_each(|came| column(Column::Owed(obligation, *came)));
+                DECIDED.iter().for_each(|came| column(Column::Owed(obligation, *came)));
             }
             Self::Sum(plain) => column(Column::Plain(plain)),
             Self::Unserved => {
@@ -98,11 +102,10 @@ impl Metric {
         let plain = |plain: Plain| sums.columns.get(&Column::Plain(plain)).copied();
         match self {
             Self::Failed(reason) => {
-                // That nothing failed is known of whoever had work.
                 let told = sums.columns.get(&Column::Failed(reason)).copied();
-                told.or_else(|| plain(Plain::Tenures).map(|_| 0))
+                told.or_else(|| WORKED.iter().find_map(|work| plain(*work)).map(|_| 0))
             }
-            Self::Made(measure, made) => of_measure(measure, made, sums),
+            Self::Measured(measure, made) => of_measure(measure, made, sums),
             Self::Reading(of) => plain(of)?.checked_div(plain(samples(of)?)?),
             Self::Share(obligation) => share(obligation, sums),
             Self::Sum(of) => plain(of),
@@ -115,33 +118,42 @@ impl Metric {
         match self {
             Self::Reading(plain) | Self::Sum(plain) => unit_of(plain),
             Self::Failed(_) => "failures",
-            Self::Made(_, Made::Count) => "values",
-            Self::Made(measure, _) => unit_of_measure(measure),
+            Self::Measured(_, Statistic::Count) => "values",
+            Self::Measured(measure, _) => unit_of_measure(measure),
             Self::Share(_) | Self::Unserved => "ppm",
         }
     }
 }
 
-/// What makes an obligation known.
-const KNOWN: &[Came] = &[Came::Bad, Came::Disputed, Came::Good];
+/// What shows that there was work, so that nothing failed where no failure is told.
+const WORKED: [Plain; 2] = [Plain::Tenures, Plain::ServedMs];
 
-fn share(obligation: Obligation, sums: &Sums) -> Option<u64> {
+/// The outcomes that decide whether an obligation was met; the others say nothing about who owed it.
+pub const DECIDED: [Came; 3] = [Came::Bad, Came::Disputed, Came::Good];
+
+/// How many obligations of a kind were met, of how many that it is known of.
+pub fn decided(obligation: Obligation, sums: &Sums) -> (u64, u64) {
     let came =
         |came: Came| sums.columns.get(&Column::Owed(obligation, came)).copied().unwrap_or_default();
-    let known = KNOWN.iter().fold(0u64, |sum, one| sum.saturating_add(came(*one)));
-    ppm(came(Came::Good), known)
+    let all = DECIDED.iter().fold(0u64, |sum, one| sum.saturating_add(came(*one)));
+    (came(Came::Good), all)
+}
+
+fn share(obligation: Obligation, sums: &Sums) -> Option<u64> {
+    let (met, all) = decided(obligation, sums);
+    ppm(met, all)
 }
 
 fn ppm(part: u64, whole: u64) -> Option<u64> {
     Ppm::ratio_floor(part, whole).map(|share| u64::from(share.0))
 }
 
-fn of_measure(measure: Measure, made: Made, sums: &Sums) -> Option<u64> {
+fn of_measure(measure: Measure, made: Statistic, sums: &Sums) -> Option<u64> {
     let histogram = sums.histograms.get(&measure)?;
     match made {
-        Made::Count => Some(histogram.count()),
-        Made::Mean => sums.columns.get(&Column::Sum(measure))?.checked_div(histogram.count()),
-        Made::Quantile(ppm) => histogram.quantile(ppm),
+        Statistic::Count => Some(histogram.count()),
+        Statistic::Mean => sums.columns.get(&Column::Sum(measure))?.checked_div(histogram.count()),
+        Statistic::Quantile(ppm) => histogram.quantile(ppm),
     }
 }
 
@@ -190,9 +202,9 @@ impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(reason) => write!(f, "failed.{reason}"),
-            Self::Made(measure, Made::Count) => write!(f, "{measure}.count"),
-            Self::Made(measure, Made::Mean) => write!(f, "{measure}.mean"),
-            Self::Made(measure, Made::Quantile(ppm)) => {
+            Self::Measured(measure, Statistic::Count) => write!(f, "{measure}.count"),
+            Self::Measured(measure, Statistic::Mean) => write!(f, "{measure}.mean"),
+            Self::Measured(measure, Statistic::Quantile(ppm)) => {
                 let named = QUANTILES.iter().find(|(_, known)| known == ppm);
                 write!(f, "{measure}.{}", named.map_or("quantile", |(name, _)| name))
             }
@@ -237,6 +249,15 @@ mod tests {
                 sums.histograms.get_mut(&measure).unwrap().add(1);
             }
             assert!(metric.of(&sums).is_some(), "{metric}: it asks for all that it needs");
+        }
+        // What worked and failed at nothing is asked for too.
+        let mut question = Question::default();
+        let failed = Metric::Failed(Reason::Timeout);
+        failed.ask(&mut question);
+        for work in WORKED {
+            let column = Column::Plain(work);
+            let sums = Sums { columns: [(column, 1)].into(), ..Sums::default() };
+            assert_eq!((question.columns.contains(&column), failed.of(&sums)), (true, Some(0)));
         }
         assert!("first_output_ms.p42".parse::<Metric>().is_err());
         assert!("".parse::<Metric>().is_err());

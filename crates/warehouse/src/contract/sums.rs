@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sla::rollup::column::{Column, Plain};
 use sla::rollup::series::{Question, SeriesRow};
-use sla::rollup::{Detail, Dimension, Minute, Rollup, Sums};
+use sla::rollup::{Detail, Dimension, Minute, Rollup, RollupKey, Sums};
 use sla::tally::cell::Measure;
 use sla::window::Hour;
 
@@ -91,13 +91,73 @@ pub fn counts_add_up_however_they_are_asked_for(home: &dyn Warehouse) {
             assert_eq!(home.series(NETWORK, question).unwrap(), expected, "{round} {question:?}");
         }
     }
-    // Another revision takes the place of the first, in days too.
+    // Days are made of hours, and of those that come later again.
+    make_days(home);
+    // Another revision takes the place of the first, before its day is made again and after.
     let (hour, _) = hours().next().unwrap();
+    let ask_all = |rollups: &[Rollup]| {
+        for question in &questions {
+            let expected = by_hand(rollups, question);
+            assert_eq!(home.series(NETWORK, question).unwrap(), expected, "{question:?}");
+        }
+    };
+    ask_all(&rollups);
     home.record_hour(&sample::record(NETWORK, hour, 1, 20)).unwrap();
     rollups[0] = sample::rollup(hour, 20, Detail::Hour);
-    for question in &questions {
-        assert_eq!(home.series(NETWORK, question).unwrap(), by_hand(&rollups, question));
+    ask_all(&rollups);
+    assert_eq!(make_days(home), 1);
+    ask_all(&rollups);
+}
+
+/// Makes all days that are to be made; how many those were.
+fn make_days(home: &dyn Warehouse) -> usize {
+    (0..10).take_while(|_| home.record_day(NETWORK).unwrap()).count()
+}
+
+/// Whoever wants a page is given whole steps, as many as it needs and hardly more.
+pub fn enough_is_enough(home: &dyn Warehouse) {
+    let mut rollups = Vec::new();
+    for (hour, jobs) in hours() {
+        home.record_hour(&sample::record(NETWORK, hour, 0, jobs)).unwrap();
+        rollups.push(sample::rollup(hour, jobs, Detail::Hour));
     }
+    make_days(home);
+    for step in [60, 24 * 60] {
+        let all =
+            Question { by: vec![Dimension::Operator], step_minutes: Some(step), ..everything() };
+        let expected = by_hand(&rollups, &all);
+        for enough in [0, 1, 5, 40, 10_000] {
+            let page = Question { rows_enough: Some(enough), ..all.clone() };
+            let rows = home.series(NETWORK, &page).unwrap();
+            assert_eq!(rows, expected[..rows.len()], "the first of all");
+            let first = rows.first().unwrap().minute;
+            let after = rows.iter().filter(|row| row.minute != first).count();
+            assert!(after >= enough || rows.len() == expected.len(), "{step} {enough}");
+            let next = expected.get(rows.len()).map(|row| row.minute);
+            assert_ne!(next, Some(rows.last().unwrap().minute), "a step is whole");
+            assert!(after <= enough + 20, "{step} {enough}: {after}");
+        }
+    }
+}
+
+/// Every region that was ever told is known, also when it is told of no more.
+pub fn regions_are_all_that_were_told(home: &dyn Warehouse) {
+    let told = |names: &[&str]| {
+        let mut rollup = Rollup::new(Detail::Hour);
+        for name in names {
+            let key = RollupKey { region: name.parse().ok(), ..RollupKey::default() };
+            rollup.row(key).at(HOUR.start()).add(Column::Plain(Plain::Jobs), 1);
+        }
+        rollup
+    };
+    assert_eq!(home.regions(NETWORK).unwrap(), BTreeSet::new());
+    for (hour, names) in [(HOUR, ["FRA", "SIN"]), (HOUR.next(), ["SIN", "LAX"]), (HOUR, ["FRA"; 2])]
+    {
+        home.record_rollup(NETWORK, hour, &told(&names), &[], &[]).unwrap();
+    }
+    home.record_rollup(NETWORK, HOUR.next(), &told(&[]), &[], &[]).unwrap();
+    let expected = ["FRA", "LAX", "SIN"].map(|name| name.parse().unwrap());
+    assert_eq!(home.regions(NETWORK).unwrap(), BTreeSet::from(expected));
 }
 
 /// The open hour and those before it are known by the minute, and for as long as is promised; then by the hour.

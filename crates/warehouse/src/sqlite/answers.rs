@@ -1,11 +1,12 @@
 //! The questions, answered on whatever connection the home lends. It writes nothing.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use events::batch::Position;
 use events::event::Network;
-use events::identity::{Digest, JobId, PublisherKey};
+use events::identity::{Digest, JobId, PublisherKey, Region};
 use events::unit::UnixMillis;
 use rusqlite::Connection;
 use sla::hour::fact::JobFact;
@@ -17,10 +18,10 @@ use sla::window::{Hour, Span, Window};
 use crate::page::{Page, Paged};
 use crate::record::{BatchRow, EpochRow, PublisherRow, RefusalNote, TouchedHour, UnrolledHour};
 use crate::sqlite::cache::Cache;
-use crate::sqlite::rollups::Shelf;
+use crate::sqlite::rollups::Counts;
 use crate::sqlite::{
-    agenda, batches, hours, notes, orchestrators, publishers, rollups, scores, search, spans,
-    standing, tested,
+    agenda, batches, hours, notes, offers, orchestrators, publishers, rollups, scores, search,
+    spans, standing, tested,
 };
 use crate::view::{
     HourView, JobFilter, JobRow, OperatorRow, OrchestratorRow, ProvisionalView, RefusalRow,
@@ -225,7 +226,9 @@ impl<S: Source> Reader for S {
 
     fn series(&self, network: Network, question: &Question) -> Result<Vec<SeriesRow>, Error> {
         let cache = self.cache();
-        self.read(rollups::READ, |connection| Shelf { cache, connection, network }.series(question))
+        self.read(rollups::READ, |connection| {
+            Counts { cache, connection, network }.series(question)
+        })
     }
 
     fn supply(
@@ -234,7 +237,7 @@ impl<S: Source> Reader for S {
         hours: RangeInclusive<Hour>,
     ) -> Result<Arc<[Supply]>, Error> {
         let cache = self.cache();
-        self.read(rollups::READ, |connection| Shelf { cache, connection, network }.supply(hours))
+        self.read(offers::READ, |connection| offers::select(connection, cache, network, &hours))
     }
 
     fn tests(
@@ -249,8 +252,12 @@ impl<S: Source> Reader for S {
         })
     }
 
+    fn regions(&self, network: Network) -> Result<BTreeSet<Region>, Error> {
+        self.read(rollups::READ, |connection| rollups::regions(connection, network))
+    }
+
     fn operators(&self, network: Network) -> Result<Vec<OperatorRow>, Error> {
-        self.read(rollups::READ, |connection| rollups::operators(connection, network))
+        self.read(offers::READ, |connection| offers::operators(connection, network))
     }
 
     fn publishers(&self, network: Network, page: &Page) -> Result<Paged<PublisherRow>, Error> {

@@ -8,7 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use sla::admit::Refused;
 use sla::hour::EventSet;
 use sla::hour::fact::JobFact;
+use sla::rollup::Rollup;
 use sla::scorecard::{Basis, Scorecard, canonical_bytes};
+use sla::supply::Supply;
+use sla::tested::Tested;
 use sla::window::{Hour, Window};
 
 use crate::Error;
@@ -16,7 +19,7 @@ use crate::page::{Cursor, Page, Paged};
 use crate::record::{HourRecord, Sums};
 use crate::sqlite::column::{Read, Unsigned, bound, int, network as number, rows, sql};
 use crate::sqlite::pack::{pack, pack_bytes, unpack, unpack_bytes};
-use crate::sqlite::{jobs, notes, publishers, rollups, scores, spans, tested};
+use crate::sqlite::{jobs, notes, offers, publishers, rollups, scores, spans, tested};
 use crate::view::{HourView, ProvisionalView, RevisionRow, WindowRow};
 
 pub const RECORD: &str = "record an hour";
@@ -46,8 +49,7 @@ pub fn record(connection: &Connection, record: &HourRecord) -> Result<bool, Erro
     let jobs = jobs::replace(connection, network, hour, &record.jobs)?;
     scores::replace(connection, network, hour, &record.scorecard.results, true)?;
     publishers::replace_settled(connection, network, hour, &record.refused)?;
-    rollups::record(connection, network, hour, &record.rollup, &record.supply)?;
-    tested::record(connection, network, hour, &record.tests)?;
+    record_shown(connection, network, hour, &record.rollup, &record.supply, &record.tests)?;
     notes::replace_settled(connection, network, hour, &record.refused_notes)?;
     connection
         .execute(
@@ -67,6 +69,20 @@ pub fn record(connection: &Connection, record: &HourRecord) -> Result<bool, Erro
     Ok(latest.is_none())
 }
 
+/// Keeps what is shown of an hour and read by no score, in place of what was kept before.
+pub fn record_shown(
+    connection: &Connection,
+    network: Network,
+    hour: Hour,
+    rollup: &Rollup,
+    supply: &[Supply],
+    tests: &[Tested],
+) -> Result<(), Error> {
+    rollups::record(connection, network, hour, rollup)?;
+    offers::record(connection, network, hour, supply)?;
+    tested::record(connection, network, hour, tests)
+}
+
 /// Takes what is known of an open hour; says whether it is open.
 pub fn record_provisional(
     connection: &Connection,
@@ -84,8 +100,7 @@ pub fn record_provisional(
     let packed = match sums {
         Some(Sums { rollup, scorecard, supply, tests }) => {
             check(network, hour, scorecard)?;
-            rollups::record(connection, network, hour, rollup, supply)?;
-            tested::record(connection, network, hour, tests)?;
+            record_shown(connection, network, hour, rollup, supply, tests)?;
             scores::replace(connection, network, hour, &scorecard.results, false)?;
             Some(pack_bytes(ACTION, &scorecard.bytes())?)
         }

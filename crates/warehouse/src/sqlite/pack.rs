@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use events::identity::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sla::hour::fact::JobFact;
@@ -90,6 +91,18 @@ pub fn unpack<T: DeserializeOwned>(action: &'static str, packed: &[u8]) -> Resul
 /// A value as JSON.
 pub fn json<T: Serialize>(action: &'static str, value: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(value).map_err(|source| Error::Unwritable { action, source })
+}
+
+/// A number that stands for bytes: sixty-two bits of their hash.
+pub fn stamp(bytes: &[u8]) -> i64 {
+    let hash = Digest::of(&[bytes]).0.first_chunk::<8>().copied().unwrap_or_default();
+    i64::try_from(u64::from_be_bytes(hash) >> 2).unwrap_or_default()
+}
+
+/// A number that stands for several, in their order.
+pub fn stamp_of(stamps: impl IntoIterator<Item = i64>) -> i64 {
+    let bytes: Vec<u8> = stamps.into_iter().flat_map(i64::to_be_bytes).collect();
+    stamp(&bytes)
 }
 
 /// Packs one job fact after another.

@@ -12,7 +12,7 @@ use sla::window::{Hour, Span, Window};
 use crate::Error;
 use crate::page::{Cursor, Page, Paged};
 use crate::record::{UnrolledHour, WindowRecord};
-use crate::sqlite::cache::{Cache, Kept, Key};
+use crate::sqlite::cache::{Cache, Key};
 use crate::sqlite::column::{
     Read, Unsigned, bound, class_text, int, named, network as number, party, rows as row_count, sql,
 };
@@ -139,14 +139,23 @@ pub fn scorecard(
         .map_err(sql(READ))?;
     let Some((digest, revision, updated_ms)) = found else { return Ok(None) };
     let digest = digest.map(|Read(digest)| digest);
-    let known = |scorecard| Ok(Some(ScorecardView { digest, revision, scorecard }));
     let stamp = digest.map_or(updated_ms, |Digest(bytes)| {
         i64::from_be_bytes(bytes.first_chunk().copied().unwrap_or_default())
     });
-    let key = Key::Window(network, window);
-    if let Some(Kept::Scorecard(scorecard)) = cache.get(key, stamp) {
-        return known(scorecard);
-    }
+    let scorecard = cache.get_or(Key::Window(network, window), stamp, || {
+        read_scorecard(connection, network, window, revision, digest).map(Some)
+    })?;
+    Ok(scorecard.map(|scorecard| ScorecardView { digest, revision, scorecard }))
+}
+
+/// A scorecard, with about how many bytes it takes in memory.
+fn read_scorecard(
+    connection: &Connection,
+    network: Network,
+    window: Window,
+    revision: Option<u32>,
+    digest: Option<Digest>,
+) -> Result<(usize, Arc<Scorecard>), Error> {
     let packed: Vec<u8> = connection
         .prepare_cached(match (window.span, revision) {
             (Span::Hour, Some(_)) => {
@@ -160,9 +169,9 @@ pub fn scorecard(
         .and_then(|mut statement| {
             let which = match window.span {
                 Span::Hour => i64::from(revision.unwrap_or_default()),
-                _ => hours,
+                _ => bound(window.span.hours()),
             };
-            statement.query_row((number, last, which), |row| row.get(0))
+            statement.query_row((number(network), bound(window.last.0), which), |row| row.get(0))
         })
         .map_err(sql(READ))?;
     let bytes = unpack_bytes(READ, &packed)?;
@@ -175,8 +184,7 @@ pub fn scorecard(
             .map_err(|error| Error::Corrupt { action: READ, what: error.to_string() })?,
     );
     // Text unpacks to about twice its length.
-    cache.put(key, stamp, Kept::Scorecard(Arc::clone(&scorecard)), bytes.len() * 2);
-    known(scorecard)
+    Ok((bytes.len() * 2, scorecard))
 }
 
 /// Tells of each hour listed which windows end with it.

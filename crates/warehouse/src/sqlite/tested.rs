@@ -4,16 +4,15 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use events::event::Network;
-use events::identity::Digest;
 use events::unit::UnixMillis;
 use rusqlite::{Connection, params};
 use sla::tested::Tested;
 use sla::window::Hour;
 
 use crate::Error;
-use crate::sqlite::cache::{Cache, Kept, Key};
+use crate::sqlite::cache::{Cache, Key};
 use crate::sqlite::column::{Read, bound, int, network as number, sql};
-use crate::sqlite::pack::{json, pack_bytes, unpack};
+use crate::sqlite::pack::{json, pack_bytes, stamp, unpack};
 use crate::view::TestedHours;
 
 const RECORD: &str = "record tests";
@@ -39,9 +38,7 @@ pub fn record(
         return Ok(());
     };
     let bytes = json(RECORD, &tests)?;
-    let hash = Digest::of(&[&bytes]).0.first_chunk::<8>().copied().unwrap_or_default();
-    // Sixty-two bits of the hash stand for the tests.
-    let stamp = bound(u64::from_be_bytes(hash) >> 2);
+    let stamp = stamp(&bytes);
     let count = bound(u64::try_from(tests.len()).unwrap_or(u64::MAX));
     let (first_ms, last_ms) = (bound(first_ms), bound(last_ms));
     let packed = pack_bytes(RECORD, &bytes)?;
@@ -99,18 +96,15 @@ fn tests(
     hour: Hour,
     stamp: i64,
 ) -> Result<Arc<[Tested]>, Error> {
-    let key = Key::Tested(network, hour.0);
-    if let Some(Kept::Tested(tests)) = cache.get(key, stamp) {
-        return Ok(tests);
-    }
-    let packed: Vec<u8> = connection
-        .prepare_cached("SELECT bytes FROM tested WHERE network = ?1 AND hour = ?2")
-        .and_then(|mut statement| {
-            statement.query_row(params![number(network), bound(hour.0)], |row| row.get(0))
-        })
-        .map_err(sql(READ))?;
-    let read: Vec<Tested> = unpack(READ, &packed)?;
-    let tests: Arc<[Tested]> = read.into();
-    cache.put(key, stamp, Kept::Tested(Arc::clone(&tests)), tests.len() * TESTED_BYTES);
-    Ok(tests)
+    let read = cache.get_or(Key::Tested(network, hour.0), stamp, || {
+        let packed: Vec<u8> = connection
+            .prepare_cached("SELECT bytes FROM tested WHERE network = ?1 AND hour = ?2")
+            .and_then(|mut statement| {
+                statement.query_row(params![number(network), bound(hour.0)], |row| row.get(0))
+            })
+            .map_err(sql(READ))?;
+        let tests: Vec<Tested> = unpack(READ, &packed)?;
+        Ok(Some((tests.len() * TESTED_BYTES, Arc::from(tests))))
+    })?;
+    Ok(read.unwrap_or_default())
 }

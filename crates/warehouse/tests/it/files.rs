@@ -53,7 +53,7 @@ fn an_older_file_is_brought_up_to_date_by_its_writer_alone() {
                 VALUES (2, 5, 1, 0, 7), (2, 22, 0, 0, 8), (2, 23, 0, 0, 9), (2, 47, 0, 0, 10);
              INSERT INTO known_hour (network, hour, latest, jobs, updated_ms)
                 VALUES (2, 22, 0, 0, 8), (2, 23, 0, 0, 9), (2, 47, NULL, 0, 10);
-             DROP TABLE refusal_note; DROP TABLE tested; DROP TABLE rollup; DROP TABLE rollup_part; DROP TABLE offerer; DROP TABLE register; DROP TABLE span; DROP INDEX agenda_unrolled;
+             DROP TABLE refusal_note; DROP TABLE tested; DROP TABLE rollup; DROP TABLE rollup_part; DROP TABLE rollup_day; DROP TABLE offered; DROP TABLE region; DROP TABLE offerer; DROP TABLE register; DROP TABLE span; DROP INDEX agenda_unrolled;
              ALTER TABLE agenda DROP COLUMN unrolled_ms;
              ALTER TABLE agenda DROP COLUMN at_once; PRAGMA user_version = 2",
         )

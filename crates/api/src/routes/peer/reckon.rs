@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use events::event::Workload;
 use sla::rollup::column::{Came, Column, Plain};
+use sla::rollup::metric::{DECIDED, decided};
 use sla::rollup::series::SeriesRow;
 use sla::rollup::{Dimension, Sums};
 use sla::tally::cell::Measure;
@@ -52,9 +53,6 @@ pub fn owed(sums: &Sums, obligation: Obligation, came: Came) -> u64 {
     sums.columns.get(&Column::Owed(obligation, came)).copied().unwrap_or_default()
 }
 
-/// The outcomes of an obligation that say whether it was met.
-const DECIDED: [Came; 3] = [Came::Good, Came::Bad, Came::Disputed];
-
 /// The columns that [`met`] reads.
 pub fn columns_of(obligation: Obligation) -> impl Iterator<Item = Column> {
     DECIDED.iter().map(move |came| Column::Owed(obligation, *came))
@@ -62,8 +60,8 @@ pub fn columns_of(obligation: Obligation) -> impl Iterator<Item = Column> {
 
 /// The share of an obligation that was met, of what is known and was the orchestrator's to meet.
 pub fn met(sums: &Sums, obligation: Obligation) -> Option<f64> {
-    let known = DECIDED.iter().map(|came| owed(sums, obligation, *came)).sum();
-    ratio(owed(sums, obligation, Came::Good), known)
+    let (met, all) = decided(obligation, sums);
+    ratio(met, all)
 }
 
 /// The mean of what was measured.

@@ -70,7 +70,7 @@ pub const SUMS: Rows = Rows {
             ("gateway_name", Text),
             ("region", Text),
             ("origin", Text),
-            ("word", Text),
+            ("provenance", Text),
             ("hardware", Text),
             ("gpu", Text),
         ],
@@ -91,7 +91,7 @@ const BY: [Dimension; 13] = [
     Dimension::GatewayName,
     Dimension::Region,
     Dimension::Origin,
-    Dimension::Word,
+    Dimension::Provenance,
     Dimension::Hardware,
     Dimension::Gpu,
 ];

@@ -6,14 +6,41 @@ CREATE TABLE rollup (
     PRIMARY KEY (network, hour)
 ) STRICT, WITHOUT ROWID;
 
--- `part` is 1 for the hour as one, 2 for its minutes, 3 for what was offered in it.
+-- The same by the day, made of hours; `stamp` stands for those, and is null while the day is to be made of them.
+CREATE TABLE rollup_day (
+    network INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    stamp INTEGER,
+    PRIMARY KEY (network, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rollup_day_due ON rollup_day (network, day) WHERE stamp IS NULL;
+
+-- `grain` is 1 for minutes, 2 for an hour, 3 for a day, and `at` which hour or day. `part` is `sums` for the rows and
+-- their sums, and a measure for how that is spread, so that a question reads no more than it asks for.
 CREATE TABLE rollup_part (
     network INTEGER NOT NULL,
-    hour INTEGER NOT NULL,
-    part INTEGER NOT NULL,
+    grain INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    part TEXT NOT NULL,
     bytes BLOB NOT NULL, -- packed
-    PRIMARY KEY (network, hour, part)
+    PRIMARY KEY (network, grain, at, part)
 ) STRICT;
+
+-- What was offered in each hour.
+CREATE TABLE offered (
+    network INTEGER NOT NULL,
+    hour INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    bytes BLOB NOT NULL, -- packed
+    PRIMARY KEY (network, hour)
+) STRICT;
+
+-- Every region that anything was ever told in.
+CREATE TABLE region (
+    network INTEGER NOT NULL,
+    region TEXT NOT NULL,
+    PRIMARY KEY (network, region)
+) STRICT, WITHOUT ROWID;
 
 -- Who ever offered work.
 CREATE TABLE offerer (
