@@ -38,6 +38,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const RATE: u64 = 1_000;
 const SECONDS: u64 = 20;
 
+/// How long requests arrive before what is asked for often has been read once.
+const COLD_SECONDS: u64 = 5;
+
 /// How often the open hour is written while requests arrive.
 const WRITES_EVERY: Duration = Duration::from_secs(1);
 
@@ -115,9 +118,13 @@ fn main() {
     for (name, first, again, bytes) in runtime.block_on(drive::each(server.address, &paths)) {
         println!("  {name:<28} {first:>8.1} ms {again:>8.2} ms {bytes:>9} bytes");
     }
-    let load = Load { address: server.address, paths: &paths, rate, seconds };
+    let load = |rate, seconds| Load { address: server.address, paths: &paths, rate, seconds };
+    println!(
+        "\n{rate} requests a second for {COLD_SECONDS} s, most of them asked for the first time:"
+    );
+    report(&runtime.block_on(load(rate, COLD_SECONDS).run(6)));
     println!("\n{rate} requests a second for {seconds} s, nobody writes:");
-    report(&runtime.block_on(load.run(7)));
+    report(&runtime.block_on(load(rate, seconds).run(7)));
     println!("  memory of naap serve so far: {:.0} MiB", machine::peak_mib(&server.process()));
 
     println!("\nThe same while the open hour is written every {} ms:", WRITES_EVERY.as_millis());
@@ -133,7 +140,7 @@ fn main() {
                 std::thread::sleep(WRITES_EVERY);
             }
         });
-        let outcome = runtime.block_on(load.run(8));
+        let outcome = runtime.block_on(load(rate, seconds).run(8));
         stop.store(true, Ordering::Relaxed);
         outcome
     });
