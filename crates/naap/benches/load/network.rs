@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use events::body::capability::{Gpu, Offer};
+use events::body::probe::Measured;
 use events::body::{Orchestrator, Price};
 use events::event::{Network, Origin, Role, Workload};
 use events::identity::{Address, Digest, JobId, ServiceUrl};
-use events::unit::{MilliFps, Millis, UnixMillis, Wei};
+use events::unit::{Micros, MilliFps, Millis, Ppm, UnixMillis, Wei};
 use sla::context::{Context, Standing};
 use sla::hour::fact::{JobFact, State, TenureFact};
 use sla::hour::{EventSet, OpenJobs};
@@ -20,6 +21,7 @@ use sla::supply::Supply;
 use sla::tally::Tally;
 use sla::tally::cell::{Measure, WorkClass};
 use sla::tally::outcome::Obligation;
+use sla::tested::Tested;
 use sla::window::{Hour, Span, Window};
 use warehouse::Warehouse;
 use warehouse::record::{HourRecord, Sums, WindowRecord};
@@ -286,10 +288,36 @@ fn record(shape: &Shape, hour: Hour, detail: Detail) -> HourRecord {
         settled_ms: hour.end().plus(Millis(900_000)),
         supply: supply(shape, hour),
         tally: Tally::default(),
-        tests: Vec::new(),
+        tests: tests(shape, hour),
         used: Vec::new(),
         context,
     }
+}
+
+/// A test of each orchestrator in each hour, as testers of the leaderboard post them.
+fn tests(shape: &Shape, hour: Hour) -> Vec<Tested> {
+    let test = |orchestrator: u64| {
+        let drawn = scatter(hour.0, orchestrator + 77);
+        let at_ms = hour.start().plus(Millis(orchestrator * 30_000));
+        let measured = Measured {
+            round_trip_us: Some(Micros(500_000 + drawn % 2_000_000)),
+            segment_us: Some(Micros(2_000_000)),
+            success_ppm: Some(Ppm(900_000 + u32::try_from(drawn % 100_000).unwrap())),
+            ..Measured::default()
+        };
+        Tested {
+            at_ms,
+            id: format!("test/{orchestrator}-{at_ms}").parse().unwrap(),
+            measured,
+            model: None,
+            operator: operator(orchestrator),
+            pipeline: None,
+            region: region(drawn),
+            reporter: gateway(0),
+            workload: Workload::Transcoding,
+        }
+    };
+    (0..shape.orchestrators).map(test).collect()
 }
 
 fn context() -> Context {
@@ -343,7 +371,7 @@ pub fn write_open_hour(home: &Sqlite, shape: &Shape, now_ms: u64, turn: u64) {
             rollup: &record.rollup,
             scorecard: &record.scorecard,
             supply: &record.supply,
-            tests: &[],
+            tests: &record.tests,
         };
         home.record_provisional(NETWORK, hour, &[], Some(sums), at).unwrap();
     }

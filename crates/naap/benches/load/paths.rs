@@ -26,6 +26,13 @@ fn path(
     Path { draw: Box::new(draw), name, share }
 }
 
+/// A kind of work as those who look for orchestrators name it.
+fn capability(number: u64) -> String {
+    let class = network::class(number);
+    let pipeline = class.pipeline.as_ref().map_or("", |pipeline| pipeline.as_str());
+    format!("{pipeline}/{}", network::model(number))
+}
+
 /// The mix. What-if, explain and exports are not in it: they cost a client's allowance many times more.
 pub fn mix(shape: &Shape, now_ms: u64) -> Vec<Path> {
     let (orchestrators, models) = (shape.orchestrators, shape.models);
@@ -42,9 +49,7 @@ pub fn mix(shape: &Shape, now_ms: u64) -> Vec<Path> {
         }),
         path("orchestrators", 4, |_| "/v1/orchestrators?limit=100".to_owned()),
         path("route webhook", 10, move |drawn| {
-            let class = network::class(drawn % models);
-            let pipeline = class.pipeline.as_ref().map_or("", |pipeline| pipeline.as_str());
-            format!("/v1/route/webhook?caps={pipeline}/{}", model(drawn))
+            format!("/v1/route/webhook?caps={}", capability(drawn % models))
         }),
         path("route perf-stats", 6, |_| "/v1/route/perf-stats?workload=live-video".to_owned()),
         path("gpu metrics 24h", 10, move |drawn| {
@@ -77,7 +82,7 @@ pub fn mix(shape: &Shape, now_ms: u64) -> Vec<Path> {
         path("peer's gpu capacity", 2, |_| "/v1/dashboard/gpu-capacity".to_owned()),
         path("peer's streaming orchs", 2, |_| "/v1/streaming/orchestrators".to_owned()),
         path("peer's discovery", 4, move |drawn| {
-            format!("/v1/discover/orchestrators?caps={}", model(drawn))
+            format!("/v1/discover/orchestrators?caps={}", capability(drawn % models))
         }),
         path("leaderboard", 4, |_| "/api/aggregated_stats".to_owned()),
         path("badge", 3, move |drawn| format!("/badge/{}.svg", operator(drawn))),
