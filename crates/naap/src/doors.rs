@@ -33,7 +33,9 @@ fn check_doors(config: &Config) -> anyhow::Result<()> {
     if let Some(door) = intake(config) {
         http::check(&door).context("[intake]")?;
     }
-    posted::check(&leaderboard::door(config)?).context("[leaderboard]")?;
+    if let Some(door) = leaderboard::door(config)? {
+        posted::check(&door).context("[leaderboard]")?;
+    }
     node::spool_options(Path::new(""), config).check().context("[spool]")
 }
 
@@ -65,7 +67,9 @@ fn probe(config: &Config, has_node: bool) -> anyhow::Result<()> {
     for url in &config.channel.peers {
         peer(config, url)?;
     }
-    posted::check(&leaderboard::door(config)?).context("[leaderboard]")?;
+    if let Some(door) = leaderboard::door(config)? {
+        posted::check(&door).context("[leaderboard]")?;
+    }
     is_free(config.api.listen)
         .with_context(|| web::taken(config.api.listen, "the API", "--listen"))?;
     if !has_node {

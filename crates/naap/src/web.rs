@@ -12,6 +12,7 @@ use api::state::LedgerSource;
 use api::{Limits, Parts, State};
 use pace::{Allowance, Visitors};
 use pipeline::Clock;
+use publisher::intake::posted;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use warehouse::Reader;
@@ -31,7 +32,7 @@ pub struct Gifts {
     pub nodes: Vec<api::state::Heard>,
     /// What feeds and private views need.
     pub private: Option<api::Private>,
-    /// The door of the leaderboard.
+    /// The door of the leaderboard; none where nobody listens behind it.
     pub routes: Option<axum::Router>,
 }
 
@@ -73,10 +74,9 @@ pub fn router(
         streams: config.api.streams_max,
         ..Limits::default()
     };
-    let routes = match gifts.routes {
-        Some(routes) => routes,
-        None => leaderboard::closed(config, clock)?,
-    };
+    let visitors = visitors(config);
+    let routes = gifts.routes.unwrap_or_else(posted::closed);
+    let routes = leaderboard::paced(routes, Arc::clone(&visitors));
     let clock = Arc::clone(clock);
     let exports = LedgerExports::new(sources.ledger.clone(), Arc::clone(&sources.warehouse));
     let reading = api::router(State::new(Parts {
@@ -92,15 +92,20 @@ pub fn router(
         policies: store::routing_policies(config)?,
         private: gifts.private.unwrap_or_default(),
         stopping,
-        visitors: Arc::new(Visitors::new(Allowance {
-            bounds_loopback: config.api.bounds_loopback,
-            burst: config.api.requests_burst,
-            per_second: config.api.requests_per_s,
-            proxies: config.accept.proxies.clone(),
-        })),
+        visitors,
         warehouse: sources.warehouse,
     }));
     Ok(reading.merge(routes))
+}
+
+/// How often one client may call, whatever it calls.
+fn visitors(config: &Config) -> Arc<Visitors> {
+    Arc::new(Visitors::new(Allowance {
+        bounds_loopback: config.api.bounds_loopback,
+        burst: config.api.requests_burst,
+        per_second: config.api.requests_per_s,
+        proxies: config.accept.proxies.clone(),
+    }))
 }
 
 /// Takes an address to listen on.

@@ -99,6 +99,13 @@ impl Visitors {
         Some(Purse { left, full_in: each.saturating_mul(left) })
     }
 
+    /// Who asks, where that client is bounded; nobody where it is not.
+    #[must_use]
+    pub fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+        let ConnectInfo(from) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        self.named(from.ip().to_canonical(), headers)
+    }
+
     /// Lets a request of this cost pass and says what is left, nothing where its client is not bounded; or says when to
     /// come back. A cost above a whole burst is a whole burst, and one of 0 is free.
     pub fn admit(
@@ -107,10 +114,7 @@ impl Visitors {
         headers: &HeaderMap,
         cost: u32,
     ) -> Result<Option<Purse>, Spent> {
-        let Some(ConnectInfo(from)) = extensions.get::<ConnectInfo<SocketAddr>>() else {
-            return Ok(None);
-        };
-        let Some(client) = self.named(from.ip().to_canonical(), headers) else { return Ok(None) };
+        let Some(client) = self.client(extensions, headers) else { return Ok(None) };
         let taken = self.take(client, self.began.elapsed(), cost);
         if taken.is_err() {
             self.turned_away.fetch_add(1, Ordering::Relaxed);

@@ -2,13 +2,16 @@
 //!
 //! It says "ok" only for what the spool has synced and the translation will use. A shared secret does not say who
 //! tested, so what comes in here is a collector's to tell, and the least of evidence. Prompts and answers stay in the spool.
+//! Whoever is slow holds up nobody: what is bounded is the bytes that arrived and not how many are arriving.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, AUTHORIZATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -22,7 +25,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sha2::Sha256;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::{Clock, Counts, Error, refusal};
@@ -38,13 +41,13 @@ const AHEAD_MAX: Millis = Millis(600_000);
 /// What the door is and what it takes.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file that holds the secret; with none the door is closed.
-    pub secret: Option<PathBuf>,
+    /// The file that holds the secret.
+    pub secret: PathBuf,
     /// Where tests may have been made.
     pub regions: BTreeSet<Region>,
     /// A request may be this long.
     pub body_bytes_max: usize,
-    /// How many requests may be read at once.
+    /// How many requests as long as that may be held at once; of shorter ones more.
     pub requests_max: usize,
     /// A request must arrive within this time.
     pub request: Duration,
@@ -65,24 +68,28 @@ struct Door {
     collector: Collector,
     config: Config,
     secret: Vec<u8>,
+    /// A permit for each byte that may be held.
     room: Semaphore,
 }
 
-/// The route `POST /api/post_stats`. Without a collector it says that it is closed.
+/// The route `POST /api/post_stats`.
 ///
 /// # Errors
 /// `Io` and `Settings` where the secret cannot be read.
-pub fn router(config: Config, collector: Option<Collector>, clock: Clock) -> Result<Router, Error> {
+pub fn router(config: Config, collector: Collector, clock: Clock) -> Result<Router, Error> {
     let secret = read(&config)?;
-    let routes = match (secret, collector) {
-        (Some(secret), Some(collector)) => {
-            let room = Semaphore::new(config.requests_max.clamp(1, Semaphore::MAX_PERMITS));
-            let door = Arc::new(Door { clock, collector, config, secret, room });
-            Router::new().route(PATH, post(take).fallback(otherwise)).with_state(door)
-        }
-        _ => Router::new().route(PATH, post(closed).fallback(otherwise)),
+    let bytes = config.body_bytes_max.saturating_mul(config.requests_max.max(1));
+    let room = Semaphore::new(bytes.min(Semaphore::MAX_PERMITS));
+    let door = Arc::new(Door { clock, collector, config, secret, room });
+    Ok(Router::new().route(PATH, post(take).fallback(otherwise)).with_state(door))
+}
+
+/// The route where nobody listens behind it: it says so.
+pub fn closed() -> Router {
+    let nobody = || async {
+        Refused::new(StatusCode::FORBIDDEN, refusal::LOGIN, "nothing is taken here").into_response()
     };
-    Ok(routes)
+    Router::new().route(PATH, post(nobody).fallback(otherwise))
 }
 
 /// Whether the route would take these settings.
@@ -94,15 +101,15 @@ pub fn check(config: &Config) -> Result<(), Error> {
 }
 
 /// The secret of the file that the settings name; one line end after it does not count.
-fn read(config: &Config) -> Result<Option<Vec<u8>>, Error> {
-    let Some(path) = &config.secret else { return Ok(None) };
+fn read(config: &Config) -> Result<Vec<u8>, Error> {
+    let path = &config.secret;
     let text = std::fs::read_to_string(path).map_err(Error::io("read the secret in", path))?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
     if secret.is_empty() {
         return Err(Error::Settings(format!("the secret in {} is empty", path.display())));
     }
-    Ok(Some(secret.as_bytes().to_vec()))
+    Ok(secret.as_bytes().to_vec())
 }
 
 async fn take(State(door): State<Arc<Door>>, request: Request) -> Response {
@@ -113,10 +120,6 @@ async fn take(State(door): State<Arc<Door>>, request: Request) -> Response {
             refused.into_response()
         }
     }
-}
-
-async fn closed() -> Response {
-    Refused::new(StatusCode::FORBIDDEN, refusal::LOGIN, "nothing is taken here").into_response()
 }
 
 async fn otherwise() -> Response {
@@ -140,12 +143,12 @@ struct Kept<'a> {
 impl Door {
     async fn keep(&self, request: Request) -> Result<(), Refused> {
         let (head, body) = request.into_parts();
-        let room = timeout(self.config.request, self.room.acquire()).await;
-        let _room = room.ok().and_then(Result::ok).ok_or_else(Refused::failed)?;
-        let body = self.read(body).await?;
-        if !is_signed(&self.secret, &head.headers, &body) {
-            let why = "authorization is not the HMAC-SHA256 of the body in hex";
-            return Err(Refused::new(StatusCode::FORBIDDEN, refusal::LOGIN, why));
+        // Whoever shows no code at all is not listened to.
+        let code =
+            code(&head.headers).ok_or_else(|| unsigned("authorization is no 64 hex digits"))?;
+        let (body, _room) = self.read(body).await?;
+        if !is_signed(&self.secret, &code, &body) {
+            return Err(unsigned("authorization is not the HMAC-SHA256 of the body in hex"));
         }
         let received_ms = (self.clock)();
         let data: &RawValue = serde_json::from_slice(&body)
@@ -163,19 +166,39 @@ impl Door {
         Ok(())
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, Refused> {
+    /// The body, with the room that it takes, or why it is not there in time.
+    async fn read(&self, body: Body) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Refused> {
+        timeout(self.config.request, self.gather(body)).await.unwrap_or_else(|_| {
+            let why = "the body did not arrive in time";
+            Err(Refused::new(StatusCode::BAD_REQUEST, refusal::SLOW, why))
+        })
+    }
+
+    async fn gather(
+        &self,
+        mut body: Body,
+    ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Refused> {
         let bytes_max = self.config.body_bytes_max;
-        match timeout(self.config.request, to_bytes(body, bytes_max)).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(_)) => {
-                let why = format!("the body is over {bytes_max} bytes, or ended early");
-                Err(Refused::new(StatusCode::BAD_REQUEST, refusal::TOO_LARGE, why))
+        let unreadable = || {
+            let why = format!("the body is over {bytes_max} bytes, or ended early");
+            Refused::new(StatusCode::BAD_REQUEST, refusal::TOO_LARGE, why)
+        };
+        let (mut bytes, mut held): (Vec<u8>, Option<SemaphorePermit<'_>>) = (Vec::new(), None);
+        while let Some(frame) = poll_fn(|it| Pin::new(&mut body).poll_frame(it)).await {
+            // Trailers say nothing here.
+            let Ok(data) = frame.map_err(|_| unreadable())?.into_data() else { continue };
+            if bytes.len().saturating_add(data.len()) > bytes_max {
+                return Err(unreadable());
             }
-            Err(_) => {
-                let why = "the body did not arrive in time";
-                Err(Refused::new(StatusCode::BAD_REQUEST, refusal::SLOW, why))
+            let permits = u32::try_from(data.len()).map_err(|_| unreadable())?;
+            let room = self.room.acquire_many(permits).await.map_err(|_| Refused::failed())?;
+            match &mut held {
+                Some(held) => held.merge(room),
+                None => held = Some(room),
             }
+            bytes.extend_from_slice(&data);
         }
+        Ok((bytes, held))
     }
 
     /// Whether the translation will use it, and its place and time are possible.
@@ -198,12 +221,22 @@ impl Door {
     }
 }
 
-/// Whether the body carries the code that only who knows the secret can make; told in the same time for every wrong one.
-fn is_signed(secret: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
-    let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let shown = shown.and_then(|text| hex::decode(text).ok()).unwrap_or_default();
+/// The code that a request shows, if it has the form of one: 64 hex digits.
+fn code(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let text = headers.get(AUTHORIZATION)?.as_bytes();
+    let mut code = [0; 32];
+    hex::decode_to_slice(text, &mut code).ok()?;
+    Some(code)
+}
+
+/// Whether the body goes with the code that only who knows the secret can make; told in the same time for every wrong one.
+fn is_signed(secret: &[u8], code: &[u8; 32], body: &[u8]) -> bool {
     let mac = Hmac::<Sha256>::new_from_slice(secret);
-    mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(&shown).is_ok())
+    mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(code).is_ok())
+}
+
+fn unsigned(why: &str) -> Refused {
+    Refused::new(StatusCode::FORBIDDEN, refusal::LOGIN, why)
 }
 
 /// An answer that is not "ok", as clients of the leaderboard read it.

@@ -67,6 +67,21 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// A number, and no string that holds one.
+    pub(super) fn number(self) -> Option<Decimal> {
+        Decimal::parse(self.0)
+    }
+
+    /// Whether it is a string, empty or not.
+    pub(super) fn is_string(self) -> bool {
+        self.0.starts_with('"')
+    }
+
+    /// Yes or no, and nothing that stands for it.
+    pub(super) fn boolean(self) -> Option<bool> {
+        serde_json::from_str(self.0).ok()
+    }
+
     /// A moment in any way a node writes one.
     pub(super) fn moment(self) -> Option<UnixMillis> {
         match self.text() {

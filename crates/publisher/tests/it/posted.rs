@@ -9,14 +9,16 @@ use axum::http::{Request, StatusCode};
 use events::body::Body as Said;
 use events::event::{Event, Role, Workload};
 use events::unit::{Micros, Ppm, UnixMillis};
+use futures_util::{StreamExt as _, stream};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use publisher::intake::Counts;
-use publisher::intake::posted::{Collector, Config, PATH, router};
+use publisher::intake::posted::{Collector, Config, PATH, check, closed, router};
 use publisher::spool::{self, Spool};
 use publisher::translate::{Speaker, translate};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::translate::{AT, speaker};
@@ -32,7 +34,7 @@ fn config(home: &Path, secret: &str) -> Config {
     let path = home.join("secret");
     std::fs::write(&path, secret).unwrap();
     Config {
-        secret: Some(path),
+        secret: path,
         regions: ["FRA", "MDW"].map(|name| name.parse().unwrap()).into(),
         body_bytes_max: 4_096,
         requests_max: 2,
@@ -48,6 +50,10 @@ struct Door {
 }
 
 fn open_in(home: TempDir, quota_bytes: u64) -> Door {
+    open_with(home, quota_bytes, std::time::Duration::from_secs(5))
+}
+
+fn open_with(home: TempDir, quota_bytes: u64, request: std::time::Duration) -> Door {
     let settings = spool::Config {
         segment_bytes: 1_024,
         quota_bytes,
@@ -57,8 +63,8 @@ fn open_in(home: TempDir, quota_bytes: u64) -> Door {
     let counts = Counts::default();
     let collector =
         Collector { counts: counts.clone(), speaker: collector(), spool: Arc::clone(&spool) };
-    let config = config(home.path(), &format!("{SECRET}\n"));
-    let router = router(config, Some(collector), Arc::new(|| AT)).unwrap();
+    let config = Config { request, ..config(home.path(), &format!("{SECRET}\n")) };
+    let router = router(config, collector, Arc::new(|| AT)).unwrap();
     Door { counts, home, router, spool }
 }
 
@@ -202,7 +208,7 @@ async fn codes_are_those_of_the_secret_and_the_body() {
     let spool = Arc::new(Spool::open(&spool::Config::at(home.path().join("spool"))).unwrap());
     let counts = Counts::default();
     let listener = Collector { counts, speaker: collector(), spool: Arc::clone(&spool) };
-    let jefe = router(config, Some(listener), Arc::new(|| AT)).unwrap();
+    let jefe = router(config, listener, Arc::new(|| AT)).unwrap();
     let body = b"what do ya want for nothing?";
     assert_eq!(send(&jefe, "POST", known, body).await.0, StatusCode::BAD_REQUEST, "no JSON");
 
@@ -248,6 +254,19 @@ async fn what_is_no_result_is_refused_with_a_reason() {
         (with("model", "".into()), "together"),
         (with("pipeline", Value::Null), "together"),
         (with("model", "m".repeat(200).into()), "model"),
+        (with("model", 5.into()), "model is no text"),
+        (with("model", "a\nb".into()), "model has control characters"),
+        (with("pipeline", "Text\nto image".into()), "pipeline has control characters"),
+        (with("pipeline", json!(["Text to image"])), "pipeline is no text"),
+        (with("success_rate", "1".into()), "success_rate is no number"),
+        (with("round_trip_time", "1.9".into()), "round_trip_time is no number"),
+        (with("timestamp", (AT / 1_000).to_string().into()), "timestamp is no number"),
+        (with("model_is_warm", "yes".into()), "model_is_warm"),
+        (with("model_is_warm", 1.into()), "model_is_warm"),
+        (with("errors", "x".into()), "errors is no list"),
+        (with("errors", json!(["x"])), "errors is no list"),
+        (with("errors", json!([{"error_code": 503}])), "error_code is no text"),
+        (with("errors", json!([{"error_code": "a", "count": "1"}])), "count is no number"),
         (with("errors", vec![json!({"error_code": "a"}); 17].into()), "errors"),
         (with("input_parameters", "x".repeat(5_000).into()), "4096 bytes"),
     ];
@@ -285,14 +304,67 @@ async fn nothing_is_ok_that_was_not_written() {
 
 #[tokio::test]
 async fn without_a_secret_the_door_is_closed() {
-    let home = tempfile::tempdir().unwrap();
-    let settings = Config { secret: None, ..config(home.path(), "x") };
-    let closed = router(settings, None, Arc::new(|| AT)).unwrap();
     let body = serde_json::to_vec(&of_model()).unwrap();
-    let (status, text) = send(&closed, "POST", &sign("", &body), &body).await;
+    let (status, text) = send(&closed(), "POST", &sign("", &body), &body).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(text.contains("error"), "{text}");
-    assert!(router(config(home.path(), "\n"), None, Arc::new(|| AT)).is_err(), "an empty secret");
+    let home = tempfile::tempdir().unwrap();
+    assert!(check(&config(home.path(), "\n")).is_err(), "an empty secret");
+}
+
+/// As many bytes as a request may have.
+const FULL: &[u8] = &[0; 4_096];
+
+/// A body of which nothing arrives but `begun`.
+fn stuck(begun: &'static [u8]) -> Body {
+    let first = stream::once(async move { Ok::<_, std::io::Error>(begun) });
+    Body::from_stream(first.chain(stream::pending()))
+}
+
+/// Sends from a task of its own, and lets it come as far as it can.
+async fn begin(door: &Door, code: &str, body: Body) -> JoinHandle<StatusCode> {
+    let request = Request::post(PATH).header("authorization", code).body(body).unwrap();
+    let answer = door.router.clone().oneshot(request);
+    let task = tokio::spawn(async move { answer.await.unwrap().status() });
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+    task
+}
+
+#[tokio::test]
+async fn whoever_is_slow_holds_up_nobody() {
+    let door = open();
+    let wrong = sign("other", b"{");
+    // Without the form of a code nothing is read.
+    let unsigned = begin(&door, "secret", stuck(b"{")).await;
+    assert_eq!(unsigned.await.unwrap(), StatusCode::FORBIDDEN);
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        slow.push(begin(&door, &wrong, stuck(b"{")).await);
+    }
+    assert_eq!(post(&door, &of_model()).await.0, StatusCode::OK);
+    assert!(slow.iter().all(|one| !one.is_finished()), "they are arriving still");
+    slow.iter().for_each(JoinHandle::abort);
+
+    // What is held is bounded in bytes: there is room for two of the longest.
+    let first = begin(&door, &wrong, stuck(FULL)).await;
+    assert!(begin(&door, &wrong, Body::from("{")).await.is_finished());
+    let second = begin(&door, &wrong, stuck(FULL)).await;
+    let waiting = begin(&door, &wrong, Body::from("{")).await;
+    assert!(!waiting.is_finished());
+    first.abort();
+    assert_eq!(waiting.await.unwrap(), StatusCode::FORBIDDEN);
+    second.abort();
+}
+
+#[tokio::test]
+async fn whoever_is_too_slow_is_told_so() {
+    let request = std::time::Duration::from_millis(10);
+    let door = open_with(tempfile::tempdir().unwrap(), 1 << 20, request);
+    let late = begin(&door, &sign("other", b"{"), stuck(b"{")).await;
+    assert_eq!(late.await.unwrap(), StatusCode::BAD_REQUEST);
+    assert_eq!(door.counts.snapshot().refused["E-DOOR-SLOW"], 1);
 }
 
 #[test]
