@@ -60,11 +60,6 @@ impl List {
 
     /// The key a cursor of this list stands for.
     pub fn key<K: DeserializeOwned>(&self, cursor: &str) -> Result<K, Problem> {
-        let unusable = |why: &str| {
-            let instead =
-                "Send `next` of the page before as it is, with the same filters, or no cursor.";
-            Problem::new(Code::Cursor, why, instead).about("cursor")
-        };
         let json = BASE64_URL_SAFE_NO_PAD
             .decode(cursor)
             .map_err(|_| unusable("the cursor is not base64url"))?;
@@ -78,6 +73,12 @@ impl List {
         }
         Ok(incoming.after)
     }
+}
+
+/// Refuses a cursor. It is no secret and anybody can write one, so whoever reads a key checks what it says.
+pub fn unusable(why: &str) -> Problem {
+    let instead = "Send `next` of the page before as it is, with the same filters, or no cursor.";
+    Problem::new(Code::Cursor, why, instead).about("cursor")
 }
 
 /// One page of a list of one network, as it was asked for.

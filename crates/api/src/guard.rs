@@ -247,7 +247,7 @@ fn no_path_problem() -> Problem {
 }
 
 fn no_method_problem() -> Problem {
-    let instead = "Send GET; /docs shows the few paths that accept POST or DELETE.";
+    let instead = "Use a method that `Allow` lists; /docs describes each.";
     Problem::new(Code::Method, "this path does not accept this method", instead)
 }
 

@@ -31,6 +31,7 @@ mod cursor;
 mod delegates;
 mod latest;
 mod moment;
+mod number;
 mod schema;
 
 mod scope;

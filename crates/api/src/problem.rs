@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::routes::board::post_stats::BoardError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -112,6 +111,8 @@ codes! {
     SubscriptionChallenge = "E-API-SUBSCRIPTION-CHALLENGE", BAD_REQUEST, "Challenge not answered",
     /// An address with as many subscriptions as it may have.
     SubscriptionLimit = "E-API-SUBSCRIPTION-LIMIT", CONFLICT, "Too many subscriptions",
+    /// An address that the record does not know.
+    SubscriptionStranger = "E-API-SUBSCRIPTION-STRANGER", FORBIDDEN, "Not known in the record",
     /// A query that is too long.
     QueryLength = "E-API-QUERY-LENGTH", URI_TOO_LONG, "Query too long",
     /// The answer cannot be written as the request wants it.
@@ -197,6 +198,13 @@ pub struct Document<'a> {
     pub request_id: Option<&'a str>,
 }
 
+/// Why a request of the leaderboard was not answered.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct BoardError {
+    /// What was wrong, and what to send instead.
+    pub error: String,
+}
+
 /// The problems any path can answer with, for the API description.
 pub struct Problems;
 
@@ -272,6 +280,12 @@ impl Problem {
         Self::new(Code::Busy, format!("too many {what}"), "Send the request again after a second.")
     }
 
+    /// There is more of something than an answer can rest on, and a part of it would be another answer.
+    pub fn too_many(what: &str, most: usize, instead: &str) -> Self {
+        tracing::error!(what, most, "an answer would leave some out, so there is none");
+        Self::new(Code::Source, format!("there are more than {most} {what}"), instead)
+    }
+
     /// Names the parameter it is about.
     #[must_use]
     pub fn about(mut self, parameter: &str) -> Self {
@@ -312,14 +326,8 @@ impl Problem {
     fn head(&self, response: &mut Response) {
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self.code.status() {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET,HEAD"));
-            }
-            _ => {}
+        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
     }
 }

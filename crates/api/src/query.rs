@@ -140,8 +140,21 @@ fn is_list(parameter: &Parameter) -> bool {
 }
 
 /// The beginning of a text that a client chose.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     text.chars().take(80).collect()
+}
+
+/// A parameter that has two names, given by at most one of them.
+pub fn one_of<T>(
+    (name, value): (&str, Option<T>),
+    (other, also): (&str, Option<T>),
+) -> Result<Option<T>, Problem> {
+    if value.is_some() && also.is_some() {
+        let detail = format!("{other} is another name for {name}");
+        let instead = format!("Send {name} or {other}, not both.");
+        return Err(Problem::new(Code::ParameterRepeated, detail, instead).about(other));
+    }
+    Ok(value.or(also))
 }
 
 /// The variable segments of a path, percent-decoded, in order.

@@ -20,7 +20,7 @@ use crate::describing;
 use crate::guard;
 use crate::health::Outcome;
 use crate::paths::Paths;
-use crate::problem::{Code, Document};
+use crate::problem::{BoardError, Code, Document};
 use crate::routes::{
     badge, board, clusters, datasets, disagreements, documents, events, explain, export, feed,
     gpu_metrics, healthz, job, jobs, landing, metrics, network_capabilities, network_demand,
@@ -41,7 +41,7 @@ use crate::state::State;
             documents (RFC 9457). Nothing but what is private needs a key.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(board::post_stats::BoardError, Code, Document<'static>, Outcome)),
+    components(schemas(BoardError, Code, Document<'static>, Outcome)),
     paths(board::post_stats::post_stats),
     tags(
         (name = "scores", description = "Scores of orchestrators by window, and why they are what they are."),

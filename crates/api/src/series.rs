@@ -4,16 +4,20 @@
 //! the hour that the first of them was about.
 
 use events::event::Network;
+use events::unit::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sla::rollup::metric::Metric;
 use sla::rollup::series::SeriesRow;
 use sla::rollup::{Dimension, Minute};
 
-use crate::cursor::List;
+use crate::cursor::{List, unusable};
 use crate::problem::Problem;
 use crate::query::Limit;
-use crate::scope::{Scope, Step, Steps, Time};
+use crate::scope::{Scope, Step, Steps, Time, moment};
 use crate::state::State;
+
+/// How long it may take to walk through pages: so much later, what the first was asked about is still asked about.
+const WALK: Millis = Millis(3_600_000);
 
 /// What is asked for a page.
 pub struct Asked<'a> {
@@ -58,6 +62,20 @@ struct After {
     to: Minute,
 }
 
+impl After {
+    /// The time that it names, where it is one that could have been asked for.
+    fn steps(&self, step: Step, by: &[Dimension], now: UnixMillis) -> Result<Steps, Problem> {
+        let foreign = || unusable("the cursor is not one of this list");
+        let (from_ms, to_ms) = (moment(self.from), moment(self.to));
+        let time = Time { from_ms: Some(from_ms), to_ms: Some(to_ms) };
+        let steps = time.steps(step, now.minus(WALK)).map_err(|_| foreign())?;
+        let is_whole = (steps.from, steps.to) == (self.from, self.to);
+        let is_within = self.minute.is_none_or(|minute| (self.from..self.to).contains(&minute));
+        let is_fitting = is_within && self.names.len() == by.len();
+        (is_whole && is_fitting).then_some(steps).ok_or_else(foreign)
+    }
+}
+
 /// Asks for a page.
 pub async fn page(state: &State, asked: Asked<'_>) -> Result<SeriesPage, Problem> {
     let Asked { by, cursor, limit, list, metrics, scope, step, time } = asked;
@@ -66,7 +84,7 @@ pub async fn page(state: &State, asked: Asked<'_>) -> Result<SeriesPage, Problem
     let list = List::new(list, &(network, scope, time, step, by, metrics));
     let after: Option<After> = cursor.map(|cursor| list.key(cursor)).transpose()?;
     let steps = match &after {
-        Some(after) => Steps { from: after.from, to: after.to, step },
+        Some(after) => after.steps(step, by, state.now())?,
         None => time.steps(step, state.now())?,
     };
     let mut question = steps.question(scope, by.to_vec());

@@ -13,6 +13,7 @@ use events::sign_in::{Malformed, Message, signer};
 use events::unit::{Millis, UnixMillis};
 
 use crate::problem::{Code, Problem};
+use crate::query::shown;
 use nonces::Nonces;
 use sessions::Sessions;
 
@@ -170,8 +171,7 @@ impl SignIn {
         }
         match headers.get_all(ORIGIN).iter().find(|origin| *origin != self.origin.as_str()) {
             Some(origin) => {
-                let shown: String =
-                    String::from_utf8_lossy(origin.as_bytes()).chars().take(80).collect();
+                let shown = shown(&String::from_utf8_lossy(origin.as_bytes()));
                 refuse(format!("the request comes from {shown:?}"))
             }
             None => Ok(()),
@@ -186,7 +186,7 @@ impl SignIn {
     fn check(&self, message: &Message, now: UnixMillis) -> Result<(), Problem> {
         let Settings { chain_id, domain, statement, uri, .. } = &self.settings;
         let wrong = |code, what: &str, said: &str, wanted: &str| {
-            let said: String = said.chars().take(80).collect();
+            let said = shown(said);
             Err(Problem::new(code, format!("{what} is {said:?}"), format!("Sign {wanted:?}.")))
         };
         if message.domain != *domain {

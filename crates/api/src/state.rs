@@ -44,7 +44,7 @@ pub struct Heard {
 /// How much is taken on at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes a request body may announce; no path reads one.
+    /// Bytes a request body may announce; only private paths read one.
     pub body_bytes: u64,
     /// Export files sent at once.
     pub exports: usize,

@@ -7,6 +7,7 @@ mod deliver;
 mod signature;
 mod store;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use events::identity::Address;
 use events::unit::Millis;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use pipeline::Clock;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use crate::config;
 use call::{Caller, Challenge};
@@ -24,8 +25,8 @@ use store::{Kept, Store};
 
 pub use deliver::deliver;
 
-/// How many URLs are challenged at once.
-const CHALLENGES: usize = 4;
+/// How many URLs are challenged at once; of one address one.
+const CHALLENGES: usize = 64;
 
 /// What subscriptions may cost.
 #[derive(Debug, Clone)]
@@ -43,10 +44,11 @@ pub struct Limits {
 /// The subscriptions of an instance.
 pub struct Webhooks {
     caller: Caller,
-    challenges: Semaphore,
     changes: Arc<Changes>,
     clock: Clock,
     limits: Limits,
+    /// Whose URLs are being challenged.
+    proving: Mutex<BTreeSet<Address>>,
     store: Mutex<Store>,
     /// Rung when there is something to deliver.
     bell: Notify,
@@ -70,10 +72,10 @@ impl Webhooks {
         };
         Ok(Self {
             caller: Caller::new(config.loopback, Duration::from_millis(config.request_ms), base),
-            challenges: Semaphore::new(CHALLENGES),
             changes,
             clock: Arc::clone(clock),
             limits,
+            proving: Mutex::default(),
             store: Mutex::new(Store::open(path)?),
             bell: Notify::new(),
         })
@@ -90,30 +92,13 @@ impl Webhooks {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is room for one more of this address.
-    fn check_room(&self, wanted: &Wanted) -> Result<(), Refused> {
-        let store = self.lock();
-        let mine = store.all().iter().filter(|kept| kept.owner == wanted.owner);
-        if mine.clone().any(|kept| kept.url == wanted.url && kept.network == wanted.network) {
-            return Err(Refused::TooMany("you have subscribed this URL already".to_owned()));
-        }
-        if mine.count() >= self.limits.of_address_max {
-            let most = self.limits.of_address_max;
-            return Err(Refused::TooMany(format!("an address may have {most} subscriptions")));
-        }
-        if store.all().len() >= self.limits.subscriptions_max {
-            return Err(Refused::TooMany("this instance keeps no more subscriptions".to_owned()));
-        }
-        Ok(())
-    }
-
     async fn subscribe(self: Arc<Self>, wanted: Wanted) -> Result<Made, Refused> {
-        let permit = self.challenges.try_acquire().map_err(|_| Refused::Busy)?;
-        self.check_room(&wanted)?;
+        let proving = Proving::begin(&self, wanted.owner)?;
+        room(&self.limits, &self.lock(), &wanted)?;
         let failed = |error: getrandom::Error| Refused::Failed(error.to_string());
         let challenge = Challenge::draw().map_err(failed)?;
         self.caller.prove(&wanted.url, &challenge).await?;
-        drop(permit);
+        drop(proving);
         // Only what changes from here on is told.
         let shown = self.changes.shown(wanted.network).ok_or(Refused::Busy)?;
         let cursor = shown.items.last().map(|item| item.place);
@@ -121,22 +106,13 @@ impl Webhooks {
         let made = Made { secret: kept.secret.clone(), subscription: kept.subscription() };
         let held = Arc::clone(&self);
         self.on_disk(move |store| {
-            held.check_room_in(store, &wanted)?;
+            // Others may have come while this one was being proven.
+            room(&held.limits, store, &wanted)?;
             store.add(kept).map_err(|error| Refused::Failed(error.to_string()))
         })
         .await?;
         self.bell.notify_one();
         Ok(made)
-    }
-
-    /// Another of the same address may have come while this one was being proven.
-    fn check_room_in(&self, store: &Store, wanted: &Wanted) -> Result<(), Refused> {
-        let mine = store.all().iter().filter(|kept| kept.owner == wanted.owner).count();
-        let is_full = store.all().len() >= self.limits.subscriptions_max;
-        if mine >= self.limits.of_address_max || is_full {
-            return Err(Refused::TooMany("there is no room any more".to_owned()));
-        }
-        Ok(())
     }
 
     /// Does what waits for the disk where that may block.
@@ -147,6 +123,45 @@ impl Webhooks {
         let held = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&mut held.lock())).await;
         done.map_err(|error| Refused::Failed(error.to_string()))?
+    }
+}
+
+/// Whether there is room for one more subscription.
+fn room(limits: &Limits, store: &Store, wanted: &Wanted) -> Result<(), Refused> {
+    let mine = store.all().iter().filter(|kept| kept.owner == wanted.owner);
+    if mine.clone().any(|kept| kept.url == wanted.url && kept.network == wanted.network) {
+        return Err(Refused::TooMany("you have subscribed this URL already".to_owned()));
+    }
+    if mine.count() >= limits.of_address_max {
+        let most = limits.of_address_max;
+        return Err(Refused::TooMany(format!("an address may have {most} subscriptions")));
+    }
+    if store.all().len() >= limits.subscriptions_max {
+        return Err(Refused::TooMany("this instance keeps no more subscriptions".to_owned()));
+    }
+    Ok(())
+}
+
+/// The right of an address to have a URL challenged, until it is dropped: slow URLs hold up their own owner alone.
+struct Proving {
+    owner: Address,
+    webhooks: Arc<Webhooks>,
+}
+
+impl Proving {
+    fn begin(webhooks: &Arc<Webhooks>, owner: Address) -> Result<Self, Refused> {
+        let mut all = webhooks.proving.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= CHALLENGES || !all.insert(owner) {
+            return Err(Refused::Busy);
+        }
+        Ok(Self { owner, webhooks: Arc::clone(webhooks) })
+    }
+}
+
+impl Drop for Proving {
+    fn drop(&mut self) {
+        let mut all = self.webhooks.proving.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.owner);
     }
 }
 
@@ -176,5 +191,58 @@ impl Keeper for Webhooks {
             self.on_disk(forget).await
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::event::Network;
+    use events::unit::UnixMillis;
+
+    use super::*;
+    use crate::config::Layers;
+
+    fn webhooks(folder: &std::path::Path) -> Arc<Webhooks> {
+        let config = Layers::defaults().config().unwrap().webhooks;
+        let clock: Clock = Arc::new(|| UnixMillis(1));
+        let changes = Arc::new(Changes::new(events::unit::Ppm(20_000)));
+        let path = folder.join("subscriptions.json");
+        Arc::new(Webhooks::open(&path, &config, String::new(), changes, &clock).unwrap())
+    }
+
+    fn wanted(owner: u8, path: &str) -> Wanted {
+        let url = format!("https://hooks.example/{path}");
+        Wanted { network: Network::Simulation, owner: Address([owner; 20]), url }
+    }
+
+    #[test]
+    fn the_room_is_the_same_before_and_after_the_challenge() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = webhooks(folder.path());
+        let limits = Limits { subscriptions_max: 3, of_address_max: 2, ..held.limits.clone() };
+        let mut store = held.lock();
+        let refused = |store: &Store, wanted: &Wanted| room(&limits, store, wanted).err();
+        for (owner, path) in [(1, "a"), (1, "b"), (2, "a")] {
+            assert_eq!(refused(&store, &wanted(owner, path)), None);
+            store.add(Kept::new(&wanted(owner, path), None, UnixMillis(1)).unwrap()).unwrap();
+            let again = refused(&store, &wanted(owner, path)).unwrap().to_string();
+            assert_eq!(again, "you have subscribed this URL already");
+        }
+        let most = refused(&store, &wanted(1, "c")).unwrap().to_string();
+        assert_eq!(most, "an address may have 2 subscriptions");
+        let full = refused(&store, &wanted(3, "a")).unwrap().to_string();
+        assert_eq!(full, "this instance keeps no more subscriptions");
+    }
+
+    #[test]
+    fn an_address_has_one_url_challenged_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = webhooks(folder.path());
+        let (one, two) = (Address([1; 20]), Address([2; 20]));
+        let first = Proving::begin(&held, one).unwrap();
+        assert_eq!(Proving::begin(&held, one).err(), Some(Refused::Busy));
+        drop(Proving::begin(&held, two).unwrap());
+        drop(first);
+        drop(Proving::begin(&held, one).unwrap());
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod board;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -48,6 +49,16 @@ impl Tested {
     /// How much of what was asked for came back.
     pub fn success(&self) -> Ppm {
         self.measured.success_ppm.unwrap_or(Ppm(0))
+    }
+
+    /// Where it was made, in upper case: that is how the clients of the leaderboard name regions, and how they look them
+    /// up, whatever case a tester writes.
+    pub fn place(&self) -> Option<Cow<'_, Region>> {
+        let region = self.region.as_ref()?;
+        if !region.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Some(Cow::Borrowed(region));
+        }
+        region.as_str().to_ascii_uppercase().parse().ok().map(Cow::Owned)
     }
 
     /// How long it took, where anything came back and that took time.
@@ -99,11 +110,9 @@ fn measured(said: &Observed) -> Measured {
 pub struct Filter {
     /// Of this model.
     pub model: Option<Model>,
-    /// Of this orchestrator.
-    pub operator: Option<Address>,
     /// Of this pipeline.
     pub pipeline: Option<Pipeline>,
-    /// Made here.
+    /// Made here, in upper case.
     pub region: Option<Region>,
     /// Of transcoding, or of anything else.
     pub transcoding: Option<bool>,
@@ -117,9 +126,8 @@ impl Filter {
             wanted.is_none() || wanted.as_ref() == value
         }
         fits(&self.model, test.model.as_ref())
-            && fits(&self.operator, Some(&test.operator))
             && fits(&self.pipeline, test.pipeline.as_ref())
-            && fits(&self.region, test.region.as_ref())
+            && fits(&self.region, test.place().as_deref())
             && fits(&self.transcoding, Some(&(test.workload == Workload::Transcoding)))
             && fits(&self.warm, test.measured.warm.as_ref())
     }

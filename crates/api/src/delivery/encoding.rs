@@ -26,10 +26,10 @@ impl Encoding {
     /// The encoding that a client asks for and that is worth it for an answer with these headers; none for neither.
     pub fn asked(asked: &HeaderMap, answer: &HeaderMap, bytes: usize) -> Option<Self> {
         let kind = answer.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        let is_text = kind.starts_with("text/")
-            || ["application/json", "application/javascript", "image/svg+xml"]
-                .iter()
-                .any(|text| kind.starts_with(text));
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        let is_text = essence.starts_with("text/")
+            || essence.ends_with("+json")
+            || ["application/json", "application/javascript", "image/svg+xml"].contains(&essence);
         if bytes < BYTES_MIN || !is_text {
             return None;
         }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, Uri, header};
 use crate::delivery::FORMAT;
 use crate::paths::Spec;
 use crate::problem::{Code, Problem};
+use crate::query::shown;
 
 /// A form of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,8 +61,7 @@ pub fn asked(request: &mut Request, spec: &Spec) -> Result<Form, Problem> {
         [word] => {
             let form = Form::ALL.iter().copied().find(|form| form.as_str() == word);
             let form = form.ok_or_else(|| {
-                let detail =
-                    format!("there is no format {:?}", word.chars().take(80).collect::<String>());
+                let detail = format!("there is no format {:?}", shown(word));
                 Problem::new(Code::Format, detail, "Send one of: json, csv, parquet.").about(FORMAT)
             })?;
             *request.uri_mut() = without_format(request.uri());
@@ -112,7 +112,12 @@ fn check_accepted(headers: &HeaderMap, media_types: &[String]) -> Result<(), Pro
         return Ok(());
     }
     let wanted = ranges(headers, &header::ACCEPT);
-    if media_types.iter().any(|kind| weight(&wanted, kind) > 0) {
+    // What is JSON by its suffix (RFC 6839) can be read by whoever reads JSON.
+    let is_taken = |kind: &String| {
+        let is_json = kind.ends_with("+json");
+        weight(&wanted, kind) > 0 || is_json && weight(&wanted, Form::Json.media_type()) > 0
+    };
+    if media_types.iter().any(is_taken) {
         return Ok(());
     }
     let known: Vec<&str> = media_types.iter().map(String::as_str).collect();

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::answer::Holds;
 use crate::latest::{Length, Results};
 use crate::problem::{Problem, Problems};
-use crate::query::{Query, Segments};
+use crate::query::{Query, Segments, shown};
 use crate::schema;
 use crate::state::State;
 use picture::{Picture, Tone};
@@ -83,7 +83,7 @@ pub async fn badge(
     let text = segments.text("file");
     let operator: Address =
         text.strip_suffix(".svg").and_then(|text| text.parse().ok()).ok_or_else(|| {
-            let shown: String = text.chars().take(80).collect();
+            let shown = shown(text);
             Problem::parameter(
                 "file",
                 format!("{shown:?} is not the badge of an operator"),

@@ -12,14 +12,12 @@ mod raw_stats;
 mod regions;
 mod top_ai_score;
 
-use serde::{Serialize, Serializer};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use axum::http::{HeaderName, header};
 
 use crate::state::State;
-use events::unit::Ppm;
 
 /// The paths of the group.
 pub fn paths() -> OpenApiRouter<State> {
@@ -35,13 +33,3 @@ pub fn paths() -> OpenApiRouter<State> {
 /// How long others may keep an answer.
 const KEPT: [(HeaderName, &str); 1] =
     [(header::CACHE_CONTROL, "public, max-age=30, stale-while-revalidate=15")];
-
-/// Parts per million as a number of 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Share(pub Ppm);
-
-impl Serialize for Share {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(f64::from(self.0.0) / 1_000_000.0)
-    }
-}

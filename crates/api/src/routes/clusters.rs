@@ -1,49 +1,17 @@
 //! `/v1/clusters`: which addresses are taken to be one party, and what ties them.
 
 use axum::extract::State as Given;
-use events::event::Network;
 use events::identity::Address;
-use serde::{Deserialize, Serialize};
-use sla::score::cluster;
+use serde::Serialize;
+use sla::score::cluster::{Cluster, Edge};
 use sla::tally::link::Tie;
-use sla::window::Window;
-use utoipa::IntoParams;
 
 use crate::answer::Answer;
 use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::schema;
 use crate::state::State;
-use crate::windowed::scorecard;
-
-/// Of which window.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct ClustersQuery {
-    /// The network; the instance's own if none is named.
-    #[param(inline, value_type = schema::Network, required = false)]
-    network: Option<Network>,
-    /// Only the cluster of this address: 0x and 40 lower-case hex digits.
-    #[param(inline, value_type = schema::Address, required = false)]
-    operator: Option<Address>,
-    /// The window, such as `2026-01-08T21Z/7d`; if none is named, the newest seven-day window, or else the newest of
-    /// any length.
-    #[param(inline, value_type = schema::Window, required = false)]
-    window: Option<Window>,
-}
-
-/// The clusters of a window.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Clusters {
-    /// The clusters, sorted by name. An address in no cluster is a party of its own.
-    items: Vec<ClusterItem>,
-    /// The network.
-    #[schema(value_type = schema::Network)]
-    network: Network,
-    /// The window.
-    #[schema(value_type = schema::Window)]
-    window: Window,
-}
+use crate::windowed::{Listed, WindowPage, WindowQuery, page};
 
 /// Addresses that are taken to be one party.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -75,40 +43,41 @@ pub struct ClusterEdge {
     tellers: u64,
 }
 
-impl From<&cluster::Cluster> for ClusterItem {
-    fn from(cluster: &cluster::Cluster) -> Self {
-        let edge = |edge: &cluster::Edge| ClusterEdge {
+impl ClusterItem {
+    /// A cluster as it is shown; one without members is none.
+    fn of(cluster: &Cluster) -> Option<Self> {
+        let edge = |edge: &Edge| ClusterEdge {
             of: edge.of,
             tie: edge.tie,
             to: edge.to.clone(),
             counts: edge.counts,
             tellers: edge.tellers,
         };
-        Self {
-            cluster: cluster.members.first().copied().unwrap_or(Address([0; 20])),
+        Some(Self {
+            cluster: cluster.members.first().copied()?,
             members: cluster.members.clone(),
             edges: cluster.edges.iter().map(edge).collect(),
-        }
+        })
     }
 }
 
 /// Clusters
 ///
-/// The addresses that a window's scorecard takes to be one party, with every reported tie between them.
+/// The addresses that a window's scorecard takes to be one party, with every reported tie between them, sorted by name.
+/// An address in no cluster is a party of its own.
 #[utoipa::path(
-    get, path = "/v1/clusters", tag = "evidence", params(ClustersQuery),
-    responses((status = 200, description = "The clusters.", body = Clusters), Problems),
+    get, path = "/v1/clusters", tag = "evidence", params(WindowQuery),
+    responses((status = 200, description = "A page.", body = WindowPage<ClusterItem>), Problems),
 )]
 pub async fn clusters(
     Given(state): Given<State>,
-    Query(ClustersQuery { network, operator, window }): Query<ClustersQuery>,
-) -> Result<Answer<Clusters>, Problem> {
-    let network = state.network(network);
-    let found = state.read(move |sources| scorecard(sources, network, window)).await?;
-    let of = |cluster: &&cluster::Cluster| {
-        operator.is_none_or(|operator| cluster.members.contains(&operator))
+    Query(query): Query<WindowQuery>,
+) -> Result<Answer<WindowPage<ClusterItem>>, Problem> {
+    let listed = Listed {
+        item: ClusterItem::of,
+        rows: |card| &card.clusters,
+        key: |cluster: &Cluster| cluster.members.first().copied(),
+        names: |cluster, operator| cluster.members.contains(&operator),
     };
-    let items = found.scorecard.clusters.iter().filter(of).map(ClusterItem::from).collect();
-    let window = found.scorecard.window;
-    Ok(Answer::until_written(Clusters { items, network, window }))
+    page(&state, "clusters", query, listed).await.map(Answer::until_written)
 }

@@ -19,8 +19,8 @@ use sla::window::Hour;
 use utoipa::IntoParams;
 
 use crate::answer::{A_SECOND_MS, Answer, Reasons};
-use crate::problem::{Code, Problem, Problems};
-use crate::query::{Limit, Queries};
+use crate::problem::{Problem, Problems};
+use crate::query::{Limit, Queries, one_of};
 use crate::schema;
 use crate::scope::{Scope, Step, Time, moment};
 use crate::series::{Asked, SeriesPage, page};
@@ -221,19 +221,6 @@ pub async fn gpu_metrics(
     let items = rows.iter().map(|row| gpu(row, &memories)).collect();
     let page = GpuPage { items, limit, network, next, window: steps.step };
     Ok(Answer::for_ms(A_SECOND_MS, page))
-}
-
-/// A parameter that has two names, given by at most one of them.
-pub fn one_of<T>(
-    (name, value): (&str, Option<T>),
-    (other, also): (&str, Option<T>),
-) -> Result<Option<T>, Problem> {
-    if value.is_some() && also.is_some() {
-        let detail = format!("{other} is another name for {name}");
-        let instead = format!("Send {name} or {other}, not both.");
-        return Err(Problem::new(Code::ParameterRepeated, detail, instead).about(other));
-    }
-    Ok(value.or(also))
 }
 
 /// The memory of the cards on offer: by operator and id, and by operator and kind where all of a kind have the same.

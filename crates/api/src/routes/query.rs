@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 
 use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Problem, Problems};
-use crate::query::{Limit, Queries};
+use crate::query::{Limit, Queries, shown};
 use crate::schema;
 use crate::scope::{Scope, Step, Time, moment};
 use crate::series::{Asked, SeriesPage, page};
@@ -83,7 +83,7 @@ impl<'de, W: Word> Deserialize<'de> for Words<W> {
         let mut seen = BTreeSet::new();
         let mut words = Vec::new();
         for text in text.split(',') {
-            let shown: String = text.chars().take(80).collect();
+            let shown = shown(text);
             let word: W = text
                 .parse()
                 .map_err(|_| de::Error::custom(format_args!("{shown:?} is not a {}", W::NAME)))?;

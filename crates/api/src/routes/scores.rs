@@ -17,7 +17,7 @@ use warehouse::page::{Page as Pages, Paged};
 use warehouse::view::{ScoreFilter, ScoreRow};
 
 use crate::answer::{Answer, Reasons, Work};
-use crate::cursor::List;
+use crate::cursor::{List, unusable};
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Query};
 use crate::routes::window::not_made;
@@ -287,7 +287,11 @@ pub async fn scores(
         };
         let chosen =
             if asked.is_some() { WindowChoice::Asked } else { WindowChoice::LatestSettled };
-        let Some(window) = window else { return Ok(nothing_settled(network, limit)) };
+        let Some(window) = window else {
+            let whole = nothing_settled(network, limit);
+            let none = || unusable("the cursor is not one of this list, which is empty");
+            return cursor.is_none().then_some(whole).ok_or_else(none);
+        };
         let list = List::new("scores", &(network, window, &filter));
         let page = list.page(cursor.as_deref(), limit)?;
         let latest = known(sources, network, window)?;

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use axum::extract::State as Given;
 use events::event::{Network, Workload};
 use events::identity::{Address, Digest, Model, Pipeline, ServiceUrl};
-use events::unit::Ppm;
 use serde::{Deserialize, Serialize};
 use sla::scorecard::{Component, Grade, PolicyName, Scored};
 use sla::tally::outcome::Obligation;
@@ -18,9 +17,9 @@ use warehouse::view::{ScoreFilter, ScoreRow};
 
 use crate::answer::{Answer, Reasons};
 use crate::cursor::List;
+use crate::number::Percent;
 use crate::problem::{Problem, Problems};
-use crate::query::{Limit, Query};
-use crate::routes::gpu_metrics::one_of;
+use crate::query::{Limit, Query, one_of, shown};
 use crate::routes::scores::OutcomeCounts;
 use crate::schema;
 use crate::state::State;
@@ -91,7 +90,7 @@ impl FromStr for Wanted {
             "7d" => Span::Week,
             "28d" => Span::FourWeeks,
             _ => {
-                let shown: String = text.chars().take(80).collect();
+                let shown = shown(text);
                 return text
                     .parse()
                     .map(Self::Named)
@@ -170,10 +169,10 @@ pub struct SlaScore {
     model: Option<Model>,
     /// The score, 0 to 100 with four decimals; null if there is too little evidence.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100, example = 96.0125)]
-    score: Option<Hundredths>,
+    score: Option<Percent>,
     /// What the score would be if every component were at its upper bound, in parts per million.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
-    score_upper: Option<Hundredths>,
+    score_upper: Option<Percent>,
     /// How much independent evidence supports it.
     #[schema(value_type = schema::Grade)]
     grade: Grade,
@@ -202,10 +201,10 @@ pub struct Subscore {
     weight: u32,
     /// What its sources prove, 0 to 100; null if there is too little evidence.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
-    score: Option<Hundredths>,
+    score: Option<Percent>,
     /// The percentage of obligations met as the deciding source saw it, 0 to 100.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 100)]
-    rate: Option<Hundredths>,
+    rate: Option<Percent>,
     /// How many independent observations count as evidence.
     observations: Option<u64>,
     /// Why a member is null.
@@ -226,16 +225,6 @@ pub struct ScoreEvidence {
     explain: Option<String>,
     /// The URL that lists the files to recompute the window from.
     export: String,
-}
-
-/// Parts per million, written as a number of 100 with four decimals.
-#[derive(Debug, Clone, Copy)]
-pub struct Hundredths(Ppm);
-
-impl Serialize for Hundredths {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(f64::from(self.0.0) / 10_000.0)
-    }
 }
 
 fn evidence(network: Network, window: Window, scored: &Scored) -> ScoreEvidence {
@@ -259,8 +248,8 @@ fn subscore(workload: Option<Workload>, component: &Component) -> Subscore {
         workload: reasons.explain("workload", workload, || "the score names none".to_owned()),
         name: component.name.clone(),
         weight: component.weight,
-        score: reasons.explain("score", component.lower.map(Hundredths), few),
-        rate: reasons.explain("rate", component.rate.map(Hundredths), few),
+        score: reasons.explain("score", component.lower.map(Percent), few),
+        rate: reasons.explain("rate", component.rate.map(Percent), few),
         observations: reasons.explain("observations", component.evidence, few),
         reasons,
     }
@@ -293,8 +282,8 @@ fn item(network: Network, row: ScoreRow) -> SlaScore {
         workload: reasons.explain("workload", workload, overall),
         pipeline: reasons.explain("pipeline", pipeline, overall),
         model: reasons.explain("model", model, overall),
-        score: reasons.explain("score", scored.score.map(Hundredths), unscored),
-        score_upper: reasons.explain("score_upper", scored.upper.map(Hundredths), no_upper),
+        score: reasons.explain("score", scored.score.map(Percent), unscored),
+        score_upper: reasons.explain("score_upper", scored.upper.map(Percent), no_upper),
         grade: scored.grade,
         subscores: own.chain(each).collect(),
         inputs: inputs.collect(),

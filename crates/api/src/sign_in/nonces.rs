@@ -1,7 +1,8 @@
 //! Nonces that need no room before they are signed: each proves by itself that we gave it out and when. Only those that
-//! a signed message used up are remembered, for as long as they would hold.
+//! a signed message used up are remembered, for as long as they would hold. It never keeps anybody out for long: where
+//! there is no room the earliest are forgotten, and with them nonces as old hold no more.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use events::unit::{Millis, UnixMillis};
@@ -24,8 +25,17 @@ const PROOF: usize = 16;
 /// The nonces of one process.
 #[derive(Debug)]
 pub struct Nonces {
+    most: usize,
     secret: [u8; 32],
-    spent: Mutex<BTreeMap<String, UnixMillis>>,
+    spent: Mutex<Spent>,
+}
+
+/// What was used up: nonces begin with the time they were drawn at, so their order is that of time.
+#[derive(Debug, Default)]
+struct Spent {
+    /// Nonces drawn up to here hold no more: which of them were used was forgotten.
+    floor: Option<UnixMillis>,
+    nonces: BTreeSet<String>,
 }
 
 impl Nonces {
@@ -33,7 +43,7 @@ impl Nonces {
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
-        Ok(Self { secret, spent: Mutex::default() })
+        Ok(Self { most: SPENT_MAX, secret, spent: Mutex::default() })
     }
 
     /// Another nonce: letters and digits, as ERC-4361 wants them.
@@ -54,21 +64,21 @@ impl Nonces {
             Problem::new(Code::SignInNonce, why, instead)
         };
         let drawn_ms = self.drawn(nonce).ok_or_else(|| refuse("the nonce was not issued here"))?;
-        let ends_ms = drawn_ms.plus(LIFETIME);
-        if ends_ms <= now {
+        if drawn_ms.plus(LIFETIME) <= now {
             return Err(refuse("the nonce was issued more than five minutes ago"));
         }
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.len() >= SPENT_MAX {
-            spent.retain(|_, ends_ms| *ends_ms > now);
+        if spent.floor.is_some_and(|floor| drawn_ms <= floor) {
+            return Err(refuse("the nonce was issued before many others that were used since"));
         }
-        if spent.contains_key(nonce) {
+        if !spent.nonces.insert(nonce.to_owned()) {
             return Err(refuse("the nonce was used before"));
         }
-        if spent.len() >= SPENT_MAX {
-            return Err(Problem::busy("people signing in"));
+        if spent.nonces.len() > self.most
+            && let Some(forgotten) = spent.nonces.pop_first()
+        {
+            spent.floor = spent.floor.max(self.drawn(&forgotten));
         }
-        spent.insert(nonce.to_owned(), ends_ms);
         Ok(())
     }
 
@@ -113,5 +123,20 @@ mod tests {
                 "{strange}"
             );
         }
+    }
+    #[test]
+    fn a_crowd_makes_nonces_hold_shorter_and_keeps_nobody_out() {
+        let now = UnixMillis(1_767_909_453_120);
+        let nonces = Nonces { most: 3, ..Nonces::new().unwrap() };
+        let old = nonces.draw(now).unwrap();
+        let first = nonces.draw(now.plus(Millis(1))).unwrap();
+        nonces.spend(&first, now).unwrap();
+        for later in 2..9 {
+            nonces.spend(&nonces.draw(now.plus(Millis(later))).unwrap(), now).unwrap();
+        }
+        for refused in [&old, &first] {
+            assert_eq!(nonces.spend(refused, now).unwrap_err().code, Code::SignInNonce);
+        }
+        assert_eq!(nonces.spent.lock().unwrap().nonces.len(), 3);
     }
 }

@@ -168,6 +168,34 @@ async fn transcoding_is_what_is_asked_for_by_default() {
 }
 
 #[tokio::test]
+async fn regions_are_named_as_clients_look_them_up() {
+    // Our own testers say where they are as their operators configured it.
+    let tests = [
+        of(IMAGES, test(1, "europe", 1_000, 100)),
+        of(IMAGES, test(1, "Europe", 1_000, 0)),
+        of(IMAGES, test(2, "EUROPE", 1_000, 100)),
+        of_segments(test(3, "global", 1_000, 100)),
+    ];
+    let world = world(tests);
+    for query in ["job_type=ai", "job_type=ai&region=europe", "job_type=ai&region=EUROPE"] {
+        let scores = scores(&world, query).await;
+        assert_eq!(scores[&who(1)].keys().collect::<Vec<_>>(), ["EUROPE"], "{query}");
+        assert_eq!(scores[&who(1)]["EUROPE"]["tests"], 2.0);
+        assert_eq!(scores[&who(2)]["EUROPE"]["tests"], 1.0);
+    }
+    assert!(scores(&world, "").await.is_empty(), "nor is transcoding of everywhere, in any case");
+    let raw = world
+        .json(&format!("/api/raw_stats?job_type=ai&region=europe&orchestrator={}", who(1)))
+        .await;
+    assert_eq!(raw["EUROPE"].as_array().unwrap().len(), 2);
+    assert_eq!(raw["EUROPE"][0]["region"], "EUROPE");
+    let top = world.json(&format!("/api/top_ai_score?region=europe&orchestrator={}", who(2))).await;
+    assert_eq!(top["region"], "EUROPE");
+    let pipelines = world.json("/api/pipelines?region=europe").await;
+    assert_eq!(pipelines["pipelines"][0]["regions"], json!(["EUROPE"]));
+}
+
+#[tokio::test]
 async fn several_models_do_not_overwrite_each_other() {
     let fast = |who| of(IMAGES, test(who, "FRA", 1_000, 100));
     let slow = |who, took| of(SPEECH, test(who, "FRA", took, 100));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use api::changes::{Changes, HOURS_KEPT, Place};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use events::unit::Ppm;
 use serde_json::Value;
 use sla::scorecard::Grade;
@@ -62,6 +63,14 @@ async fn changes_are_told_newest_first() {
     let answer = world.get("/v1/feed.json").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "application/feed+json");
+    // It is JSON too, for whoever asks for that, and short enough to send over any line.
+    let get = |name: &str, value: &str| {
+        let request = Request::get("/v1/feed.json").header(name, value);
+        world.ask(request.body(Body::empty()).unwrap())
+    };
+    assert_eq!(get("accept", "application/json").await.status, StatusCode::OK);
+    assert_eq!(get("accept", "text/html").await.problem(), "E-API-FORMAT");
+    assert_eq!(get("accept-encoding", "gzip").await.header("content-encoding"), "gzip");
     let feed = answer.json();
     assert_eq!(feed["version"], "https://jsonfeed.org/version/1.1");
     let operator = sample::operator(0);

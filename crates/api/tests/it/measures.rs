@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sla::rollup::Detail;
 use sla::rollup::series::Question;
@@ -113,6 +115,48 @@ async fn pages_of_sums_lose_and_repeat_nothing() {
     assert_eq!(other.problem(), "E-API-CURSOR");
 }
 
+/// A cursor with something else in it, as anybody can write one.
+fn forged(cursor: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut said: Value =
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(cursor).unwrap()).unwrap();
+    change(&mut said["after"]);
+    BASE64_URL_SAFE_NO_PAD.encode(said.to_string())
+}
+
+#[tokio::test]
+async fn a_cursor_reaches_no_further_than_a_request() {
+    let world = World::settled();
+    for path in [
+        format!("/v1/query?by=operator,gateway&metrics=served_ms&step=5m&{BOTH}"),
+        format!("/v1/gpu/metrics?{BOTH}"),
+        format!("/v1/network/demand?{BOTH}"),
+    ] {
+        let page = world.json(&format!("{path}&limit=1")).await;
+        let next = page["next"].as_str().unwrap();
+        let with = |cursor: String| {
+            let path = format!("{path}&limit=1&cursor={cursor}");
+            let world = &world;
+            async move { world.get(&path).await }
+        };
+        assert!(with(forged(next, |_| {})).await.status.is_success());
+        for cursor in [
+            forged(next, |after| after["from"] = json!(0)),
+            forged(next, |after| after["to"] = json!(u64::MAX)),
+            forged(next, |after| after["from"] = json!(after["from"].as_u64().unwrap() + 1)),
+            forged(next, |after| after["to"] = after["from"].clone()),
+            forged(next, |after| after["from"] = json!(26_297_280)),
+            forged(next, |after| after["names"] = json!([])),
+            forged(next, |after| after["minute"] = json!(u64::MAX)),
+            forged(next, |after| after["minute"] = json!(0)),
+        ] {
+            let answer = with(cursor).await;
+            assert_eq!(answer.problem(), "E-API-CURSOR", "{}", answer.text());
+        }
+    }
+    let none = World::empty().get("/v1/scores?cursor=x").await;
+    assert_eq!(none.problem(), "E-API-CURSOR");
+}
+
 #[tokio::test]
 async fn minutes_are_asked_for_as_far_back_as_they_are_kept() {
     let world = World::settled();
@@ -200,6 +244,44 @@ async fn the_score_is_the_scorecards() {
     assert!(items(&good).len() < items(&sla).len());
     let none = World::empty().get("/v1/sla/score").await;
     assert_eq!(none.problem(), "E-API-UNSETTLED");
+}
+
+#[tokio::test]
+async fn pages_of_a_scorecard_lose_and_repeat_nothing() {
+    let world = World::settled();
+    let (one, hour) = (sample::operator(0), sample::HOUR.next().next());
+    let mut record = sample::record(sample::NETWORK, hour, 0, 4);
+    let cluster = |number| Cluster { edges: Vec::new(), members: vec![sample::operator(number)] };
+    record.scorecard.clusters = (0..4).map(cluster).collect();
+    record.scorecard.clusters.insert(0, Cluster { edges: Vec::new(), members: Vec::new() });
+    let pair = |number: u64| Agreement {
+        both: 10,
+        disagreed: Default::default(),
+        disputed: 1,
+        lower: events::unit::Ppm(10_000),
+        missing: 2,
+        other: sample::operator(number),
+        self_dealing: false,
+        teller: sample::reporter(0),
+        upper: events::unit::Ppm(250_000),
+    };
+    record.scorecard.agreements = (0..4).map(pair).collect();
+    world.warehouse.record_hour(&record).unwrap();
+    for path in ["/v1/clusters", "/v1/disagreements"] {
+        let (mut walked, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..4 {
+            let page = world.json(&format!("{path}?window={hour}&limit=2{cursor}")).await;
+            assert!(items(&page).len() <= 2);
+            walked.extend(items(&page).clone());
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(walked.len(), 4, "{path}");
+        let whole = world.json(&format!("{path}?window={hour}")).await;
+        assert_eq!(&walked, items(&whole));
+        let other = world.get(&format!("{path}?window={hour}&operator={one}{cursor}")).await;
+        assert_eq!(other.problem(), "E-API-CURSOR");
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,19 @@ async fn only_get_without_a_body_is_taken() {
         assert_eq!((answer.problem().as_str(), answer.status.as_u16()), ("E-API-METHOD", 405));
         assert_eq!(answer.header("allow"), "GET,HEAD");
     }
+    // What is only posted to or deleted says so, whoever asks.
+    for (path, allowed) in [
+        ("/v1/private/sign-in", "POST"),
+        ("/v1/private/subscriptions/x", "DELETE"),
+        ("/v1/private/subscriptions", "GET,HEAD,POST"),
+    ] {
+        let request = Request::put(path).body(Body::empty());
+        let answer = world.ask(request.unwrap()).await;
+        assert_eq!(answer.problem(), "E-API-METHOD");
+        let mut methods: Vec<&str> = answer.header("allow").split(',').collect();
+        methods.sort_unstable();
+        assert_eq!(methods.join(","), allowed, "{path}");
+    }
     let long = Request::post("/v1/jobs").header("content-length", "20000").body(Body::empty());
     assert_eq!(world.ask(long.unwrap()).await.problem(), "E-API-BODY");
     let head = Request::head("/v1/jobs").body(Body::empty()).unwrap();

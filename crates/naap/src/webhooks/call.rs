@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use api::changes::Item;
 use api::private::Refused;
-use channel::address::Policy;
+use channel::address::{Policy, Target};
 use events::unit::UnixMillis;
 use reqwest::header::{CONTENT_TYPE, USER_AGENT};
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::signature::sign;
@@ -60,7 +60,7 @@ impl Caller {
         let Challenge(text) = challenge;
         let body = json!({ "type": "challenge", "challenge": text }).to_string();
         // That it is not for this process to call is the asker's to know; what else the host is, is not.
-        self.policy.target(url).map_err(|error| Refused::Url(error.to_string()))?;
+        self.target(url).map_err(Refused::Url)?;
         let answer = self.post(url, &[], body).await.map_err(Refused::Challenge)?;
         let status = answer.status();
         if status != StatusCode::OK {
@@ -101,16 +101,29 @@ impl Caller {
         }
     }
 
+    /// What is called, and its whole URL. A query has no say in who that is, so it is not judged; a fragment is sent to
+    /// nobody, so whoever writes one means something else.
+    fn target(&self, url: &str) -> Result<(Target, Url), String> {
+        let (judged, query) = match url.split_once('?') {
+            Some((judged, query)) if !query.contains('#') => (judged, Some(query)),
+            _ => (url, None),
+        };
+        let target = self.policy.target(judged).map_err(|error| error.to_string())?;
+        let mut whole = target.url().clone();
+        whole.set_query(query);
+        Ok((target, whole))
+    }
+
     async fn post(
         &self,
         url: &str,
         headers: &[(&str, String)],
         body: String,
     ) -> Result<Response, String> {
-        let target = self.policy.target(url).map_err(|error| error.to_string())?;
+        let (target, url) = self.target(url)?;
         let client = target.client(self.timeout).map_err(|error| error.to_string())?;
         let mut request = client
-            .post(target.url().clone())
+            .post(url)
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, AGENT)
             .body(body);
@@ -142,4 +155,29 @@ async fn read(mut answer: Response) -> Result<Vec<u8>, String> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_have_a_query_and_is_judged_all_the_same() {
+        let caller = Caller::new(false, Duration::from_secs(1), String::new());
+        let whole = |url: &str| caller.target(url).map(|(_, whole)| whole.to_string());
+        let url = "https://hooks.example/naap?token=a%20b&c=d?e";
+        assert_eq!(whole(url).as_deref(), Ok(url));
+        assert_eq!(whole("https://hooks.example").as_deref(), Ok("https://hooks.example/"));
+        for refused in [
+            "https://hooks.example/?a#b",
+            "https://hooks.example/#b?a",
+            "https://10.0.0.1/?a",
+            "https://127.0.0.1?@hooks.example/",
+            "https://user:secret@hooks.example/?a",
+            "http://hooks.example/?a",
+            "?a",
+        ] {
+            assert!(whole(refused).is_err(), "{refused}");
+        }
+    }
 }

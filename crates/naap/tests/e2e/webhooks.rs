@@ -18,6 +18,8 @@ use events::unit::Ppm;
 use k256::ecdsa::SigningKey;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use sla::rollup::{Detail, Rollup};
+use sla::supply::Supply;
 use sla::window::{Hour, Span};
 use warehouse::Warehouse as _;
 use warehouse::contract::sample;
@@ -165,6 +167,10 @@ fn window(data: &Path, operator: Address, after: u64, score: u32) {
         }
     }
     home.record_window(&record).unwrap();
+    // Whoever never had work or offered any cannot subscribe.
+    let offer = Supply { operator, ..sample::supply(last, 0) };
+    let rollup = Rollup::new(Detail::Hour);
+    home.record_rollup(sample::NETWORK, last, &rollup, &[offer], &[]).unwrap();
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -228,8 +234,11 @@ fn changes_reach_their_subscriber_across_failures_and_restarts() {
     let hook = Hook::listen();
     let url = format!("http://{}/naap", hook.at);
     let running = start(data);
-    window(data, operator, 0, 900_000);
     let cookie = signed_in(&running, &key);
+    let (status, said) = subscribe(&running, &cookie, &url);
+    let stranger = Some("E-API-SUBSCRIPTION-STRANGER");
+    assert_eq!((status, said["code"].as_str()), (403, stranger), "{said}");
+    window(data, operator, 0, 900_000);
     refuses_what_may_not_be_called(&running, &cookie);
     let (status, made) = subscribe(&running, &cookie, &url);
     assert_eq!(status, 201, "{made}");

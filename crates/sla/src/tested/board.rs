@@ -4,6 +4,7 @@
 //! What failed has no time, so the mean round trip is that of what came back. Several kinds of work are scored each by
 //! itself, against the median of its own kind, and each counts once in their mean. Where nothing can be said, nothing is.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use events::event::Workload;
@@ -41,7 +42,7 @@ pub struct Standing {
 }
 
 /// By orchestrator, region and kind of work.
-type Groups<'a> = BTreeMap<(Address, &'a Region), BTreeMap<Kind, Vec<&'a Tested>>>;
+type Groups<'a> = BTreeMap<(Address, Cow<'a, Region>), BTreeMap<Kind, Vec<&'a Tested>>>;
 
 /// How everybody stands. Tests whose region is not said stand nowhere.
 pub fn standings(tests: &[&Tested]) -> BTreeMap<Address, BTreeMap<Region, Standing>> {
@@ -50,7 +51,7 @@ pub fn standings(tests: &[&Tested]) -> BTreeMap<Address, BTreeMap<Region, Standi
     for ((operator, region), kinds) in groups(tests) {
         let each = kinds.iter().filter_map(|(kind, tests)| standing(tests, medians.get(kind)));
         if let Some(all) = together(&each.collect::<Vec<_>>()) {
-            standings.entry(operator).or_default().insert(region.clone(), all);
+            standings.entry(operator).or_default().insert(region.into_owned(), all);
         }
     }
     standings
@@ -77,12 +78,12 @@ pub fn best(tests: &[&Tested], operator: Address) -> Option<Best> {
     }
     let groups = groups(tests).into_iter().filter(|((whose, _), _)| *whose == operator);
     let all = groups.flat_map(|((_, region), kinds)| {
-        kinds.into_iter().map(move |(kind, tests)| (region, kind, tests))
+        kinds.into_iter().map(move |(kind, tests)| (region.clone(), kind, tests))
     });
     let known = all.filter_map(|(region, kind, tests)| {
         let standing = standing(&tests, medians.get(&kind))?;
         let is_compared = rivals.get(&kind).is_some_and(|rivals| rivals.len() > 1);
-        Some((is_compared, Best { kind, region: region.clone(), standing }))
+        Some((is_compared, Best { kind, region: region.into_owned(), standing }))
     });
     let rank = |(is_compared, best): &(bool, Best)| {
         (*is_compared, best.standing.score, best.standing.tests)
@@ -97,8 +98,8 @@ fn kind(test: &Tested) -> Kind {
 fn groups<'a>(tests: &[&'a Tested]) -> Groups<'a> {
     let mut groups = Groups::new();
     for test in tests {
-        if let Some(region) = &test.region {
-            let kinds = groups.entry((test.operator, region)).or_default();
+        if let Some(place) = test.place() {
+            let kinds = groups.entry((test.operator, place)).or_default();
             kinds.entry(kind(test)).or_default().push(test);
         }
     }

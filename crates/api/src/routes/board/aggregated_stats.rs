@@ -7,53 +7,18 @@ use std::collections::BTreeMap;
 
 use axum::extract::State as Given;
 use axum::response::IntoResponse;
-use events::event::Network;
 use events::identity::{Address, Region};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sla::tested::board::{Standing, standings};
-use utoipa::IntoParams;
 
+use super::KEPT;
 use super::asked::Asked;
 use super::post_stats::Refusals;
-use super::{KEPT, Share};
 use crate::answer::{A_SECOND_MS, Answer};
+use crate::number::Share;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::schema;
 use crate::state::State;
-
-/// Which scores.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct AggregatedQuery {
-    /// What was tested: `ai` or `transcoding`; without it, models where one is named, else transcoding.
-    #[param(required = false)]
-    job_type: Option<String>,
-    /// The model; goes with `pipeline`.
-    #[param(required = false)]
-    model: Option<String>,
-    /// `true`: only tests with the model already loaded; `false`: only those without; both if not given.
-    #[param(required = false)]
-    model_is_warm: Option<bool>,
-    /// The network; that of this instance if not given.
-    #[param(inline, value_type = schema::Network, required = false)]
-    network: Option<Network>,
-    /// The on-chain address, in upper or lower case.
-    #[param(required = false)]
-    orchestrator: Option<String>,
-    /// The pipeline by its name or title; goes with `model`.
-    #[param(required = false)]
-    pipeline: Option<String>,
-    /// The region, in upper or lower case.
-    #[param(required = false)]
-    region: Option<String>,
-    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
-    #[param(required = false)]
-    since: Option<String>,
-    /// The end of the time range, in Unix seconds; now if not given.
-    #[param(required = false)]
-    until: Option<String>,
-}
 
 /// An orchestrator's results in one region; scores and shares are 0 to 1.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -81,31 +46,18 @@ type Map = BTreeMap<Address, BTreeMap<Region, Stats>>;
 /// about that model, with neither about transcoding; with `job_type=ai` about all models, each pipeline and model
 /// counted once. Orchestrators that were not tested, or that cannot be compared with any other, are absent.
 #[utoipa::path(
-    get, path = "/api/aggregated_stats", tag = "leaderboard", params(AggregatedQuery),
+    get, path = "/api/aggregated_stats", tag = "leaderboard", params(Asked),
     extensions(("x-naap-cost" = json!(5))),
     responses((status = 200, description = "The scores.", body = BTreeMap<String, BTreeMap<String, Stats>>), Refusals),
 )]
 pub async fn aggregated_stats(
     Given(state): Given<State>,
-    Query(query): Query<AggregatedQuery>,
+    Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Problem> {
-    let AggregatedQuery { job_type, model, model_is_warm, network, .. } = query;
-    let AggregatedQuery { orchestrator, pipeline, region, since, until, .. } = query;
-    let asked = Asked {
-        job_type,
-        model,
-        model_is_warm,
-        network,
-        orchestrator,
-        pipeline,
-        region,
-        since,
-        until,
-    };
     let found = asked.find(&state).await?;
     let map: Map = standings(&found.tests())
         .into_iter()
-        .filter(|(address, _)| found.operator.is_none_or(|wanted| wanted == *address))
+        .filter(|(address, _)| found.asked.is_none_or(|wanted| wanted == *address))
         .map(|(address, regions)| (address, regions.into_iter().map(stats).collect()))
         .collect();
     Ok((KEPT, Answer::for_ms(A_SECOND_MS, map)))

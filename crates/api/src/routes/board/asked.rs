@@ -6,10 +6,13 @@ use std::sync::Arc;
 use events::event::Network;
 use events::identity::{Address, Model, Pipeline, Region};
 use events::unit::{Millis, UnixMillis};
+use serde::Deserialize;
 use sla::tested::{Filter, Tested, select};
+use utoipa::IntoParams;
 use warehouse::view::TestedHours;
 
 use crate::problem::Problem;
+use crate::schema;
 use crate::state::State;
 
 /// What is asked about where a request does not say.
@@ -18,27 +21,46 @@ const WINDOW: Millis = Millis(24 * 3_600_000);
 /// The most tests that one answer is made of.
 const TESTS_MAX: usize = 200_000;
 
-/// What a request says, as it says it. What is empty is not said.
-#[derive(Debug, Default)]
+/// Which tests. What is empty is not said.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 pub struct Asked {
+    /// What was tested: `ai` or `transcoding`; without it, models where one is named, else transcoding.
+    #[param(required = false)]
     pub job_type: Option<String>,
+    /// The model; goes with `pipeline`.
+    #[param(required = false)]
     pub model: Option<String>,
+    /// `true`: only tests with the model already loaded; `false`: only those without; both if not given.
+    #[param(required = false)]
     pub model_is_warm: Option<bool>,
+    /// The network; that of this instance if not given.
+    #[param(inline, value_type = schema::Network, required = false)]
     pub network: Option<Network>,
+    /// The on-chain address, in upper or lower case.
+    #[param(required = false, example = "0x00000000000000000000000000000000000000aa")]
     pub orchestrator: Option<String>,
+    /// The pipeline by its name or title; goes with `model`.
+    #[param(required = false)]
     pub pipeline: Option<String>,
+    /// The region, in upper or lower case.
+    #[param(required = false)]
     pub region: Option<String>,
+    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
+    #[param(required = false)]
     pub since: Option<String>,
+    /// The end of the time range, in Unix seconds; now if not given.
+    #[param(required = false)]
     pub until: Option<String>,
 }
 
 /// The tests of a time, and which of them are asked for.
 pub struct Found {
-    /// Which; without the orchestrator, whom the others are compared with.
-    pub filter: Filter,
+    /// Who is asked about, where somebody is.
+    pub asked: Option<Address>,
+    /// Which; whoever is asked about, the others too, for it is compared with them.
+    filter: Filter,
     hours: Vec<Arc<[Tested]>>,
-    /// Who is asked about.
-    pub operator: Option<Address>,
     span: RangeInclusive<UnixMillis>,
 }
 
@@ -48,10 +70,17 @@ impl Found {
         let hours = self.hours.iter().map(AsRef::as_ref);
         let mut tests = select(hours, &self.span, &self.filter);
         if self.filter.transcoding == Some(true) {
-            let is_everywhere = |region: &Region| region.as_str() == "GLOBAL";
-            tests.retain(|test| !test.region.as_ref().is_some_and(is_everywhere));
+            tests.retain(|test| test.place().is_none_or(|place| place.as_str() != "GLOBAL"));
         }
         tests
+    }
+
+    /// Who is asked about, where somebody has to be.
+    pub fn operator(&self) -> Result<Address, Problem> {
+        self.asked.ok_or_else(|| {
+            let instead = "Send an address, 0x and 40 hex digits.";
+            Problem::parameter("orchestrator", "orchestrator is missing", instead)
+        })
     }
 }
 
@@ -59,7 +88,7 @@ impl Asked {
     /// The tests of the time that is asked about.
     pub async fn find(self, state: &State) -> Result<Found, Problem> {
         let (filter, span) = (self.filter()?, self.span(state.now())?);
-        let operator = self.orchestrator.as_deref().and_then(said).map(address).transpose()?;
+        let asked = self.orchestrator.as_deref().and_then(said).map(address).transpose()?;
         let (network, wanted) = (state.network(self.network), span.clone());
         let read = state.read(move |sources| {
             sources.warehouse.tests(network, wanted, TESTS_MAX).map_err(Problem::warehouse)
@@ -69,7 +98,7 @@ impl Asked {
             let detail = format!("more than {TESTS_MAX} tests were made in this time");
             return Err(Problem::parameter("since", detail, "Ask for a shorter time."));
         }
-        Ok(Found { filter, hours, operator, span })
+        Ok(Found { asked, filter, hours, span })
     }
 
     fn filter(&self) -> Result<Filter, Problem> {
@@ -101,7 +130,6 @@ impl Asked {
         let region = region.transpose().map_err(|error| unreadable("region", &error))?;
         Ok(Filter {
             model,
-            operator: None,
             pipeline,
             region,
             transcoding: Some(transcoding),

@@ -1,5 +1,6 @@
 //! `/api/pipelines`: which models were tested where, in the time and region asked about.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State as Given;
@@ -83,7 +84,7 @@ pub async fn pipelines(
             regions: BTreeSet::new(),
         });
         entry.models.extend(test.model.clone());
-        entry.regions.extend(test.region.clone());
+        entry.regions.extend(test.place().map(Cow::into_owned));
     }
     let pipelines = known.into_values().collect();
     Ok((KEPT, Answer::for_ms(A_SECOND_MS, Tests { pipelines })))

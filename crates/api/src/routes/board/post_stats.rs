@@ -3,15 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
-/// Why a request of the leaderboard was not answered.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct BoardError {
-    /// What was wrong, and what to send instead.
-    pub error: String,
-}
+use crate::problem::BoardError;
 
 /// What any path below `/api` can answer with beside its own.
 pub struct Refusals;

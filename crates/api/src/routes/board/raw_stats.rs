@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::extract::State as Given;
 use axum::response::IntoResponse;
-use events::event::Network;
 use events::identity::{Address, Pipeline, Region};
 use events::unit::{Micros, Ppm};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use sla::tested::Tested;
-use utoipa::IntoParams;
 
+use super::KEPT;
 use super::asked::Asked;
 use super::post_stats::Refusals;
-use super::{KEPT, Share};
 use crate::answer::{A_SECOND_MS, Answer};
+use crate::number::Share;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::schema;
@@ -22,39 +21,6 @@ use crate::state::State;
 
 /// The most tests of an answer; the newest are in it.
 const ROWS_MAX: usize = 10_000;
-
-/// Which tests.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct RawQuery {
-    /// What was tested: `ai` or `transcoding`; without it, models where one is named, else transcoding.
-    #[param(required = false)]
-    job_type: Option<String>,
-    /// The model; goes with `pipeline`.
-    #[param(required = false)]
-    model: Option<String>,
-    /// `true`: only tests with the model already loaded; `false`: only those without; both if not given.
-    #[param(required = false)]
-    model_is_warm: Option<bool>,
-    /// The network; that of this instance if not given.
-    #[param(inline, value_type = schema::Network, required = false)]
-    network: Option<Network>,
-    /// The on-chain address, in upper or lower case.
-    #[param(required = false, example = "0x00000000000000000000000000000000000000aa")]
-    orchestrator: Option<String>,
-    /// The pipeline by its name or title; goes with `model`.
-    #[param(required = false)]
-    pipeline: Option<String>,
-    /// The region, in upper or lower case.
-    #[param(required = false)]
-    region: Option<String>,
-    /// The start of the time range, in Unix seconds; 24 hours before `until` if not given.
-    #[param(required = false)]
-    since: Option<String>,
-    /// The end of the time range, in Unix seconds; now if not given.
-    #[param(required = false)]
-    until: Option<String>,
-}
 
 /// Microseconds as a number of seconds.
 #[derive(Debug, Clone, Copy)]
@@ -137,38 +103,22 @@ pub struct RawError {
 /// The tests of one orchestrator by region, newest first, at most 10000 of them. `orchestrator` is required; the other
 /// parameters are those of `/api/aggregated_stats`.
 #[utoipa::path(
-    get, path = "/api/raw_stats", tag = "leaderboard", params(RawQuery),
+    get, path = "/api/raw_stats", tag = "leaderboard", params(Asked),
     extensions(("x-naap-cost" = json!(5))),
     responses((status = 200, description = "The tests.", body = BTreeMap<String, Vec<Raw>>), Refusals),
 )]
 pub async fn raw_stats(
     Given(state): Given<State>,
-    Query(query): Query<RawQuery>,
+    Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Problem> {
-    let RawQuery { job_type, model, model_is_warm, network, .. } = query;
-    let RawQuery { orchestrator, pipeline, region, since, until, .. } = query;
-    let asked = Asked {
-        job_type,
-        model,
-        model_is_warm,
-        network,
-        orchestrator,
-        pipeline,
-        region,
-        since,
-        until,
-    };
     let found = asked.find(&state).await?;
-    let wanted = found.operator.ok_or_else(|| {
-        let instead = "Send an address, 0x and 40 hex digits.";
-        Problem::parameter("orchestrator", "orchestrator is missing", instead)
-    })?;
+    let wanted = found.operator()?;
     let tests = found.tests();
     let theirs = tests.into_iter().rev().filter(|test| test.operator == wanted).take(ROWS_MAX);
     let mut map: BTreeMap<Region, Vec<Raw>> = BTreeMap::new();
     for test in theirs {
-        if let (Some(region), Some(raw)) = (test.region.clone(), raw(test)) {
-            map.entry(region).or_default().push(raw);
+        if let Some(raw) = raw(test) {
+            map.entry(raw.region.clone()).or_default().push(raw);
         }
     }
     Ok((KEPT, Answer::for_ms(A_SECOND_MS, map)))
@@ -182,7 +132,7 @@ fn raw(test: &Tested) -> Option<Raw> {
         count: fault.count,
     });
     Some(Raw {
-        region: test.region.clone()?,
+        region: test.place()?.into_owned(),
         orchestrator: test.operator,
         success_rate: Share(measured.success_ppm.unwrap_or(Ppm(0))),
         round_trip_time: Seconds(measured.round_trip_us.unwrap_or(Micros(0))),

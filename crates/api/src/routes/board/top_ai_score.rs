@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use sla::tested::board::best;
 use utoipa::IntoParams;
 
+use super::KEPT;
 use super::asked::Asked;
 use super::post_stats::Refusals;
-use super::{KEPT, Share};
 use crate::answer::{A_SECOND_MS, Answer};
+use crate::number::Share;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::schema;
@@ -78,10 +79,7 @@ pub async fn top_ai_score(
     let job_type = Some("ai".to_owned());
     let asked = Asked { job_type, network, orchestrator, region, since, until, ..Asked::default() };
     let found = asked.find(&state).await?;
-    let wanted = found.operator.ok_or_else(|| {
-        let instead = "Send an address, 0x and 40 hex digits.";
-        Problem::parameter("orchestrator", "orchestrator is missing", instead)
-    })?;
+    let wanted = found.operator()?;
     let best = best(&found.tests(), wanted);
     let top = best.map_or_else(TopScore::default, |best| TopScore {
         region: Some(best.region),

@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 
 use super::moment::Moment;
 use crate::problem::Problem;
+use crate::query::shown;
 use crate::schema;
 
 /// The longest window, in hours: a week.
@@ -22,10 +23,6 @@ const SPAN_MS_MAX: u64 = 90 * 24 * HOUR_MS;
 
 /// The hours of a day.
 pub const DAY_HOURS: u64 = 24;
-
-fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
-}
 
 /// How many hours a window has: `24h`, `7d` or `24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,8 +20,9 @@ use super::asked::{WindowHours, minutes};
 use super::moment::Moment;
 use super::offers::{Offers, workload};
 use super::reckon;
-use super::score::{Scores, unit};
+use super::score::Scores;
 use crate::answer::{A_SECOND_MS, Answer};
+use crate::number::Share;
 use crate::problem::{Problem, Problems};
 use crate::query::read;
 use crate::schema;
@@ -203,7 +204,7 @@ fn worst(
     (scores, done): (&Scores, &Done),
 ) -> Option<f64> {
     let known = workloads.iter().filter_map(|workload| {
-        scores.of(operator, *workload).map(unit).or_else(|| {
+        scores.of(operator, *workload).map(|score| Share(score).rounded()).or_else(|| {
             let key = (operator.to_string(), url.to_string(), workload.as_str().to_owned());
             let share = reckon::met(done.get(&key)?, Obligation::Output)?;
             Some((share * 1_000.0).round() / 1_000.0)

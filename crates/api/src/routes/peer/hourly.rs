@@ -20,8 +20,9 @@ use super::asked::ListQuery;
 use super::listing::{HourKey, Listing, Sheet, hour_key, newest_first};
 use super::moment::Moment;
 use super::reckon;
-use super::score::{each, percent};
+use super::score::each;
 use crate::guard::RequestId;
+use crate::number::Percent;
 use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::state::{Sources, State};
@@ -56,7 +57,8 @@ pub struct SlaRow {
     /// Mean output frames per second; null if unknown.
     avg_output_fps: Option<f64>,
     /// The score of the hour over all reports, 0 to 100; null if there is too little evidence.
-    sla_score: Option<f64>,
+    #[schema(value_type = Option<f64>)]
+    sla_score: Option<Percent>,
 }
 
 /// Scores and shares by hour
@@ -169,7 +171,7 @@ fn sla_row(row: &SeriesRow, scores: &Scored) -> SlaRow {
         effective_success_rate: reckon::met(&row.sums, Obligation::Output),
         no_swap_rate: reckon::met(&row.sums, Obligation::Stay),
         avg_output_fps: reckon::fps_out(&row.sums),
-        sla_score: score.copied().map(percent),
+        sla_score: score.copied().map(Percent),
     }
 }
 

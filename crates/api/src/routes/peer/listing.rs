@@ -13,7 +13,7 @@ use warehouse::Reader;
 
 use super::asked::{ListQuery, ROWS_DEFAULT, hours_of, minutes, span};
 use super::moment::Moment;
-use crate::cursor::List;
+use crate::cursor::{List, unusable};
 use crate::guard::RequestId;
 use crate::problem::Problem;
 
@@ -159,6 +159,12 @@ pub fn newest_first(
     is_shown: impl Fn(&SeriesRow) -> bool,
 ) -> Result<Vec<SeriesRow>, Problem> {
     let hours = hours_of(&sheet.span);
+    let fits = |(minute, names): &HourKey| {
+        minute % 60 == 0 && hours.contains(&(minute / 60)) && names.len() == question.by.len()
+    };
+    if !after.is_none_or(fits) {
+        return Err(unusable("the cursor is not one of this list"));
+    }
     let last = after.map_or(hours.end, |after| hours.end.min((after.0 / 60).saturating_add(1)));
     let (mut end, mut length, mut rows) = (last, 1u64, Vec::new());
     while end > hours.start && rows.len() < sheet.wanted() {

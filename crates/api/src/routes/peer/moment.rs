@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sla::rollup::{MINUTE_MS, Minute};
 use sla::window::Hour;
 
+use crate::query::shown;
+
 /// A moment that is written as `2026-01-08T21:49:05Z`, with milliseconds where there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub UnixMillis);
@@ -92,7 +94,7 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|()| {
-            let shown: String = text.chars().take(80).collect();
+            let shown = shown(&text);
             de::Error::custom(format_args!("{shown:?} is not a time between 2020 and 2100"))
         })
     }

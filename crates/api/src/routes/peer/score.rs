@@ -60,7 +60,8 @@ impl Scores {
     }
 }
 
-/// Reads every result of a window.
+/// Reads every result of a window; a problem where there are more than an answer can rest on, since a part of them would
+/// pass for all.
 pub fn each(
     sources: &Sources,
     network: Network,
@@ -76,18 +77,9 @@ pub fn each(
         paged.rows.into_iter().for_each(|row| read(row.scored));
         after = paged.next;
         if after.is_none() {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
-}
-
-/// A score from 0 to 100.
-pub fn percent(score: Ppm) -> f64 {
-    f64::from(score.0) / 10_000.0
-}
-
-/// A score from 0 to 1, to three places as the peer has it.
-pub fn unit(score: Ppm) -> f64 {
-    f64::from((score.0 + 500) / 1_000) / 1_000.0
+    let instead = "GET /v1/scores gives them page by page.";
+    Err(Problem::too_many("results in the window", PAGES_MAX * warehouse::page::ROWS_MAX, instead))
 }

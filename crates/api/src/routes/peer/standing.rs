@@ -17,8 +17,9 @@ use super::asked::{WindowHours, WindowQuery, minutes};
 use super::moment::Moment;
 use super::offers::Offers;
 use super::reckon;
-use super::score::{Scores, percent};
+use super::score::Scores;
 use crate::answer::{A_SECOND_MS, Answer};
+use crate::number::Percent;
 use crate::problem::{Problem, Problems};
 use crate::query::Query;
 use crate::schema;
@@ -49,7 +50,8 @@ pub struct Orchestrator {
     /// there are none.
     no_swap_ratio: Option<f64>,
     /// The score of its live video, 0 to 100; null if there is too little evidence.
-    sla_score: Option<f64>,
+    #[schema(value_type = Option<f64>)]
+    sla_score: Option<Percent>,
     /// When the window of the score begins; absent if there is no score.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -172,7 +174,7 @@ impl Known<'_> {
             success_ratio: effective.map_or(0.0, |share| share * 100.0),
             effective_success_rate: effective,
             no_swap_ratio: reckon::met(&self.sums, Obligation::Stay),
-            sla_score: score.map(percent),
+            sla_score: score.map(Percent),
             sla_window_start: score.and(scores.begin()),
             pipelines: pipeline_models.iter().map(|it| it.pipeline_id.clone()).collect(),
             pipeline_models,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Code, Problem};
+use crate::query::shown;
 use crate::sign_in::{Session, SignIn};
 use crate::state::State;
 
@@ -58,7 +59,7 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
-            let shown: String = kind.chars().take(80).collect();
+            let shown = shown(kind);
             let detail = format!("the content type is {shown:?}");
             return Err(Problem::new(
                 Code::ContentType,

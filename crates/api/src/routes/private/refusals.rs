@@ -1,5 +1,5 @@
-//! `/v1/private/refusals`: what was refused of one's own nodes, one by one. Whose a node is, delegations say that its
-//! address signed; what is kept of a refusal holds nothing of what was said.
+//! `/v1/private/refusals`: what was refused of one's own nodes, one by one. Whose a node is, both it
+//! and its address signed; what is kept of a refusal holds nothing of what was said.
 
 use axum::extract::State as Given;
 use axum::http::StatusCode;
@@ -43,7 +43,7 @@ pub struct OwnRefusals {
     address: Address,
     /// The refusals, newest first. Of each key the last 256 are kept; `/v1/refusals` counts all.
     items: Vec<OwnRefusal>,
-    /// The keys that the signed-in address delegated to.
+    /// The keys that the signed-in address delegated to and that speak for it.
     #[schema(value_type = Vec<schema::PublisherKey>)]
     keys: Vec<PublisherKey>,
     /// The network.
@@ -105,8 +105,8 @@ impl From<RefusalNote> for OwnRefusal {
 
 /// My nodes' refusals
 ///
-/// The latest refusals of what was published under the keys that the signed-in address delegated to, one by one, each
-/// with its batch and event.
+/// The latest refusals of what was published under the keys that the signed-in address delegated to and that speak for
+/// it, one by one, each with its batch and event.
 #[utoipa::path(
     get, path = "/v1/private/refusals", tag = "private",
     params(OwnRefusalsQuery),
@@ -128,7 +128,8 @@ pub async fn refusals(
         if let Some(key) = query.publisher
             && asked.is_empty()
         {
-            let detail = format!("{key} is not a key that {address} delegated to");
+            let detail =
+                format!("{key} is not a key that {address} delegated to and that speaks for it");
             let instead = "Leave out publisher to see your keys.";
             return Err(Problem::absent(detail, instead).about("publisher"));
         }

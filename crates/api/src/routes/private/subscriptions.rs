@@ -7,6 +7,7 @@ use axum::extract::State as Given;
 use axum::http::StatusCode;
 use axum::response::Response;
 use events::event::Network;
+use events::identity::Address;
 use serde::{Deserialize, Serialize};
 
 use super::door::{Body, Ours, SignedIn, fresh};
@@ -102,7 +103,7 @@ pub struct SubscribeRequest {
     /// The network whose scores are followed; the instance's own if none is named.
     #[schema(value_type = Option<schema::Network>)]
     network: Option<Network>,
-    /// The URL to send messages to: https, on a public host, without a query.
+    /// The URL to send messages to: https, on a public host, without a login or fragment.
     #[schema(example = "https://hooks.example/naap")]
     url: String,
 }
@@ -110,7 +111,8 @@ pub struct SubscribeRequest {
 /// Subscribe
 ///
 /// Sends a random challenge to the URL, which must return it, and stores the subscription. From then on each change of
-/// the signed-in address's score is sent there, signed with a secret that is shown only in this answer.
+/// the signed-in address's score is sent there, signed with a secret that is shown only in this answer. Only an address
+/// that the record knows can subscribe: an operator that ever had or offered work, or one with a key of its own.
 #[utoipa::path(
     post, path = "/v1/private/subscriptions", tag = "private",
     request_body = SubscribeRequest,
@@ -123,11 +125,33 @@ pub async fn add(
     SignedIn(session): SignedIn,
     Body(request): Body<SubscribeRequest>,
 ) -> Result<Response, Problem> {
-    let network = state.network(request.network);
+    let (keeper, network) = (keeper(&state)?, state.network(request.network));
+    check_known(&state, network, session.address).await?;
     let wanted = Wanted { network, owner: session.address, url: request.url };
-    let made = Arc::clone(keeper(&state)?).add(wanted).await.map_err(problem)?;
+    let made = Arc::clone(keeper).add(wanted).await.map_err(problem)?;
     let (subscription, secret) = (made.subscription.into(), made.secret);
     Ok(fresh(StatusCode::CREATED, NewSubscription { secret, subscription }))
+}
+
+/// Whether the record knows an address: anybody can make as many addresses as there are subscriptions to be had.
+async fn check_known(state: &State, network: Network, address: Address) -> Result<(), Problem> {
+    let known = state.clone();
+    let is_known = state.read(move |sources| {
+        let reader = sources.warehouse.as_ref();
+        let operators = reader.operators(network).map_err(Problem::warehouse)?;
+        if operators.iter().any(|row| row.operator == address) {
+            return Ok(true);
+        }
+        let keys = known.delegates().of(reader, &sources.ledger(), network, address)?;
+        Ok(!keys.is_empty())
+    });
+    if is_known.await? {
+        return Ok(());
+    }
+    let detail =
+        format!("{address} never had work on {network}, offered none and has no key there");
+    let instead = "Sign in with an operator's address, or name the network that knows it.";
+    Err(Problem::new(Code::SubscriptionStranger, detail, instead))
 }
 
 /// The result of unsubscribing.
@@ -165,7 +189,7 @@ fn problem(refused: Refused) -> Problem {
     let detail = refused.to_string();
     match refused {
         Refused::Url(_) => {
-            let instead = "Send an https URL of a public host, without a login, query or fragment.";
+            let instead = "Send an https URL of a public host, without a login or fragment.";
             Problem::new(Code::SubscriptionUrl, detail, instead)
         }
         Refused::Challenge(_) => {

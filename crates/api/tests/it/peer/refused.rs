@@ -1,6 +1,9 @@
 //! Requests that cannot be read: each is a problem document that says what to send instead.
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
 use super::known::world;
 use crate::world::World;
@@ -88,6 +91,21 @@ async fn a_cursor_fits_its_own_list_and_span() {
         "/v1/requests/byoc/jobs?cursor=".to_owned(),
     ] {
         assert_refused(&world, &path, "E-API-CURSOR").await;
+    }
+    // Anybody can write a cursor: its key is held to the list, as its span is.
+    for list in ["sla", "demand", "gpu-metrics"] {
+        let page = world.json(&format!("/v1/streaming/{list}?limit=1")).await;
+        let Some(cursor) = page["pagination"]["next_cursor"].as_str() else { continue };
+        let said = BASE64_URL_SAFE_NO_PAD.decode(cursor).unwrap();
+        let said: Value = serde_json::from_slice(&said).unwrap();
+        let key = &said["after"]["key"];
+        for wrong in [json!([0, []]), json!([key[0], []]), json!([0, key[1]]), json!([1, key[1]])] {
+            let mut forged = said.clone();
+            forged["after"]["key"] = wrong;
+            let forged = BASE64_URL_SAFE_NO_PAD.encode(forged.to_string());
+            let path = format!("/v1/streaming/{list}?limit=1&cursor={forged}");
+            assert_refused(&world, &path, "E-API-CURSOR").await;
+        }
     }
     assert_eq!(
         world.json(&format!("/v1/streaming/sla?cursor={cursor}")).await["data"][0]["gpu_id"],

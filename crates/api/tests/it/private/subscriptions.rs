@@ -8,10 +8,15 @@ use api::private::{Keeper, Made, Refused, Status, Subscription, Wanted};
 use api::sign_in::SignIn;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use events::delegation::address_of;
 use events::identity::Address;
 use events::unit::UnixMillis;
 use futures_util::future::BoxFuture;
 use serde_json::json;
+use sla::rollup::{Detail, Rollup};
+use sla::supply::Supply;
+use warehouse::Warehouse as _;
+use warehouse::contract::sample;
 
 use super::{ORIGIN, cookie, post, secret, settings, with_cookie};
 use crate::world::{Answer, World};
@@ -69,7 +74,14 @@ impl Keeper for Shelf {
 fn world() -> World {
     let sign_in = Some(SignIn::new(settings()).unwrap());
     let keeper: Option<Arc<dyn Keeper>> = Some(Arc::new(Shelf::default()));
-    World::with_private(Private { keeper, sign_in, ..Private::default() })
+    let world = World::with_private(Private { keeper, sign_in, ..Private::default() });
+    let offers = [7, 8].map(|number| Supply {
+        operator: address_of(secret(number).verifying_key()),
+        ..sample::supply(sample::HOUR, u64::from(number))
+    });
+    let (hour, rollup) = (sample::HOUR, Rollup::new(Detail::Hour));
+    world.warehouse.record_rollup(sample::NETWORK, hour, &rollup, &offers, &[]).unwrap();
+    world
 }
 
 async fn subscribe(world: &World, cookie: &str, url: &str) -> Answer {
@@ -124,4 +136,20 @@ async fn each_way_to_fail_has_a_code() {
     let mine = cookie(&reading, &secret(7)).await;
     let answer = subscribe(&reading, &mine, "https://hooks.example").await;
     assert_eq!(answer.problem(), "E-API-SUBSCRIPTIONS-OFF");
+}
+
+#[tokio::test]
+async fn whoever_the_record_does_not_know_subscribes_nothing() {
+    let world = world();
+    let stranger = cookie(&world, &secret(9)).await;
+    let answer = subscribe(&world, &stranger, "https://hooks.example/naap").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.problem(), "E-API-SUBSCRIPTION-STRANGER");
+    // A key of its own makes an address known, if that key speaks for it.
+    super::views::delegated(&world, 9, 9, 1, 51);
+    let answer = subscribe(&world, &stranger, "https://hooks.example/naap").await;
+    assert_eq!(answer.problem(), "E-API-SUBSCRIPTION-STRANGER");
+    super::views::speaks(&world, 1, 9);
+    let answer = subscribe(&world, &stranger, "https://hooks.example/naap").await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
 }

@@ -8,6 +8,7 @@ use sla::score::fraction::{Fraction, Mean};
 use sla::score::leaderboard::{
     Constants, Method, Requests, Score, Segments, median, requests, segments,
 };
+use sla::tested::board;
 
 use super::{WHOLE, mean, table, whole};
 
@@ -26,6 +27,7 @@ fn the_policy_holds_the_leaderboards_constants() {
         success_weight_ppm: Ppm(650_000),
     };
     assert_eq!(constants(), expected);
+    assert_eq!(board::CONSTANTS, expected, "what is served below /api is by the same");
     assert_eq!(expected.check(), Ok(()));
     let wrong = [
         Constants { at_median_ppm: Ppm(0), ..expected },
