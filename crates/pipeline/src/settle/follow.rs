@@ -120,9 +120,12 @@ impl Settler {
         if noted.records.is_some() {
             self.known.extend(board.known_keys());
         }
-        if let Some(opened) = &noted.opened {
-            (self.listener)(&News::Heard(opened));
-            self.live.take(row.network, opened, now);
+        match &noted.opened {
+            Some(opened) => {
+                (self.listener)(&News::Heard(opened));
+                self.live.take(row.network, opened, now);
+            }
+            None => self.live.miss(row.network, row.sealed_ms, now),
         }
         Ok(())
     }

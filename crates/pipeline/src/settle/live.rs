@@ -1,7 +1,8 @@
 //! The open hour in view: jobs appear within a second of being heard of, and are replaced when the hour settles.
 //!
 //! What is shown is provisional and has no digest. The view is bounded: past its limit older
-//! hours leave it, then it takes nothing more, and nothing but the view is lost.
+//! hours leave it, then it takes nothing more, and nothing but the view is lost. Of an hour that is not wholly in view,
+//! what was added up before is never replaced by less.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,11 +16,13 @@ use sla::context::Context;
 use sla::hour::{Around, OpenJobs, is_near, read_jobs, settle};
 use sla::join::coverage::Coverage;
 use sla::mapping::{Mappings, TieKey, tie_key};
-use sla::opened::Opened;
+use sla::opened::{EVENT_AGE_MAX, EVENT_LEAD_MAX, Opened};
 use sla::policy::Policy;
 use sla::probes::{Probes, Trace, trace};
 use sla::register::Register;
-use sla::rollup::Detail;
+use sla::rollup::column::{Column, Plain};
+use sla::rollup::series::Question as SeriesQuestion;
+use sla::rollup::{Detail, Rollup};
 use sla::score::{Question, score_hour};
 use sla::window::{Hour, Window};
 use warehouse::Warehouse;
@@ -60,6 +63,8 @@ pub(super) struct Live {
     events: usize,
     events_max: usize,
     hours: BTreeMap<(Network, Hour), OpenHour>,
+    /// The hours of which something was told that is not in view.
+    partial: BTreeSet<(Network, Hour)>,
     publishers_ms: UnixMillis,
     shown_ms: BTreeMap<Network, UnixMillis>,
     /// The newest batch in which each publisher tied each set of names together.
@@ -90,6 +95,7 @@ impl Live {
             events: 0,
             events_max,
             hours: BTreeMap::new(),
+            partial: BTreeSet::new(),
             publishers_ms: UnixMillis(0),
             shown_ms: BTreeMap::new(),
             ties: BTreeMap::new(),
@@ -114,6 +120,7 @@ impl Live {
         }
         for (hour, jobs) in told.into_iter().filter(|(hour, _)| !is_over(*hour, now)) {
             if !self.has_room_for(hour) {
+                self.partial.insert((network, hour));
                 continue;
             }
             let open = self.hours.entry((network, hour)).or_insert_with(OpenHour::new);
@@ -130,6 +137,19 @@ impl Live {
         self.show_again(network, &shown);
     }
 
+    /// How many more events there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.events_max.saturating_sub(self.events)
+    }
+
+    /// Remembers that a batch is not in view, of whatever open hours it may tell.
+    pub(super) fn miss(&mut self, network: Network, sealed_ms: UnixMillis, now: UnixMillis) {
+        let hours =
+            Hour::of(sealed_ms.minus(EVENT_AGE_MAX))..=Hour::of(sealed_ms.plus(EVENT_LEAD_MAX));
+        let open = (hours.start().0..=hours.end().0).map(Hour).filter(|hour| !is_over(*hour, now));
+        self.partial.extend(open.map(|hour| (network, hour)));
+    }
+
     /// Has jobs shown again that turn out to be tests.
     fn show_again(&mut self, network: Network, jobs: &[JobId]) {
         for (_, open) in self.hours.iter_mut().filter(|((of, _), _)| *of == network) {
@@ -143,7 +163,10 @@ impl Live {
         while self.events >= self.events_max {
             let oldest = self.hours.keys().min_by_key(|(_, hour)| *hour).copied();
             match oldest {
-                Some((network, older)) if older < hour => self.forget(network, older),
+                Some((network, older)) if older < hour => {
+                    self.forget(network, older);
+                    self.partial.insert((network, older));
+                }
                 _ => return false,
             }
         }
@@ -154,6 +177,7 @@ impl Live {
     pub(super) fn forget(&mut self, network: Network, hour: Hour) {
         let kept_ms = hour.start().minus(sla::mapping::REACH);
         self.ties.retain(|(of, _), batch| *of != network || batch.header.sealed_ms >= kept_ms);
+        self.partial.remove(&(network, hour));
         if let Some(dropped) = self.hours.remove(&(network, hour)) {
             self.events -= dropped.batches.iter().map(|batch| batch.events.len()).sum::<usize>();
         }
@@ -273,6 +297,10 @@ impl Live {
         let batches: Vec<&Opened> = open.batches.iter().map(Arc::as_ref).chain(tied).collect();
         let (open, observe) = (OpenJobs::new(), &policy.observe);
         let settled = settle(hour, &batches, &open, authority, observe, Detail::Minute);
+        let is_partial = self.partial.contains(&(network, hour));
+        if is_partial && counted(&settled.rollup) < recorded(warehouse, network, hour)? {
+            return Ok(());
+        }
         let context = Context::of(policy, open, register);
         let (trust, window) = (authority.trust(), Window::hour(hour));
         let asked = Question { context: &context, policy, register, trust, window };
@@ -286,6 +314,26 @@ impl Live {
         warehouse.record_provisional(network, hour, &[], Some(sums), now)?;
         Ok(())
     }
+}
+
+/// By what it is told whether one sum of an hour holds less than another.
+const COUNTED: [Column; 2] = [Column::Plain(Plain::Jobs), Column::Plain(Plain::Tenures)];
+
+/// How many jobs and tenures these sums hold.
+fn counted(rollup: &Rollup) -> u64 {
+    let sums = rollup.rows.values().flat_map(BTreeMap::values);
+    let counts = sums.flat_map(|sums| COUNTED.map(|column| sums.columns.get(&column).copied()));
+    counts.flatten().fold(0, u64::saturating_add)
+}
+
+/// How many are recorded of an hour.
+fn recorded(warehouse: &dyn Warehouse, network: Network, hour: Hour) -> Result<u64, Error> {
+    let minutes = hour.0 * 60..hour.0 * 60 + 60;
+    let asked =
+        SeriesQuestion { columns: COUNTED.into(), span: minutes, ..SeriesQuestion::default() };
+    let rows = warehouse.series(network, &asked)?;
+    let counts = rows.iter().flat_map(|row| row.sums.columns.values());
+    Ok(counts.fold(0, |sum, count| sum.saturating_add(*count)))
 }
 
 /// Adds a batch to what is known of its publisher's epoch.

@@ -109,20 +109,34 @@ impl Settler {
         networks.into_iter().try_for_each(|network| self.recall_view(network, now))
     }
 
-    /// What the view held: the last batches of the open hours, and the names that were tied together.
+    /// What the view held: the batches of the open hours, the newest of them where there is no room for all, and the names
+    /// that were tied together.
     fn recall_view(&mut self, network: Network, now: UnixMillis) -> Result<(), Error> {
         let [first, ..] = POINTS;
         let oldest = Hour::of(now.minus(first)).start();
         let open = oldest.minus(IDLE_MAX)..=UnixMillis::LATEST;
         let open = self.warehouse.batches_sealed(network, open)?;
         let tied = self.warehouse.mapping_batch_rows(network, oldest.minus(REACH)..=oldest)?;
-        let rows = open.iter().chain(&tied).filter(|row| row.ordinal < self.next);
-        let ordinals: BTreeSet<u64> = rows.map(|row| row.ordinal).collect();
+        let mut room = self.live.room();
+        let mut ordinals = BTreeSet::new();
+        for row in open.iter().rev().filter(|row| row.ordinal < self.next) {
+            match room.checked_sub(usize::from(row.count)) {
+                Some(left) => {
+                    room = left;
+                    ordinals.insert(row.ordinal);
+                }
+                None => {
+                    room = 0;
+                    self.live.miss(network, row.sealed_ms, now);
+                }
+            }
+        }
         let most = usize::try_from(LIVE_LAG_MAX).unwrap_or(usize::MAX);
-        let last: Vec<u64> =
-            ordinals.iter().skip(ordinals.len().saturating_sub(most)).copied().collect();
-        let threads = if last.len() < 8 { 1 } else { self.options.threads };
-        for (_, opened) in spread(&last, threads, |ordinal| open_one(&self.ledger, *ordinal))? {
+        let tied = tied.iter().rev().filter(|row| row.ordinal < self.next);
+        ordinals.extend(tied.map(|row| row.ordinal).take(most));
+        let ordinals: Vec<u64> = ordinals.into_iter().collect();
+        let threads = if ordinals.len() < 8 { 1 } else { self.options.threads };
+        for (_, opened) in spread(&ordinals, threads, |ordinal| open_one(&self.ledger, *ordinal))? {
             self.live.take(network, &opened, now);
         }
         Ok(())

@@ -12,6 +12,8 @@ use events::unit::{Millis, UnixMillis};
 use pipeline::settle::Step;
 use pipeline::settle::schedule::POINTS;
 use rand::{RngExt as _, SeedableRng as _};
+use sla::rollup::column::{Column, Plain};
+use sla::rollup::series::Question;
 use sla::trust::TrustFile;
 use sla::window::Hour;
 use warehouse::page::Page;
@@ -210,4 +212,40 @@ fn the_open_hour_is_in_view_after_a_restart_as_before() {
     let [steady, restarted] = views;
     assert!(steady.0.len() > 10, "{}", steady.0.len());
     assert_eq!(restarted, steady);
+}
+
+/// How many jobs of the open hour are added up.
+fn jobs_of(instance: &Instance) -> u64 {
+    let jobs = Column::Plain(Plain::Jobs);
+    let span = FIRST.0 * 60..FIRST.0 * 60 + 60;
+    let asked = Question { columns: [jobs].into(), span, ..Question::default() };
+    let rows = instance.warehouse.series(Network::Simulation, &asked).unwrap();
+    rows.iter().filter_map(|row| row.sums.columns.get(&jobs)).sum()
+}
+
+#[test]
+fn what_was_added_up_is_never_replaced_by_less() {
+    let (cast, batches) = past_at(2_000, 11, 1);
+    let trust = trust(&cast);
+    let at = |minutes: u64| FIRST.start().plus(Millis(minutes * 60_000));
+    let between = |from: UnixMillis, to: UnixMillis| {
+        batches.iter().filter(move |batch| (from..to).contains(&batch.header.sealed_ms))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut instance = Instance::open(folder.path(), &trust);
+    instance.hear(between(at(0), at(40)), at(40));
+    instance.settle(at(40));
+    let whole = jobs_of(&instance);
+    assert!(whole > 20, "{whole}");
+    drop(instance);
+    // A view that holds less than the hour has shows new jobs, and leaves the sums alone.
+    let mut instance = Instance::open_with_view(folder.path(), &trust, 300);
+    instance.hear(between(at(40), at(45)), at(45));
+    instance.settle(at(45));
+    assert_eq!(jobs_of(&instance), whole);
+    drop(instance);
+    let mut instance = Instance::open(folder.path(), &trust);
+    instance.hear(between(at(45), at(50)), at(50));
+    instance.settle(at(50));
+    assert!(jobs_of(&instance) > whole, "{} after {whole}", jobs_of(&instance));
 }

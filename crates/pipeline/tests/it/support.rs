@@ -34,6 +34,9 @@ pub const FIRST: Hour = Hour(490_000);
 /// A time by which all of it is long over.
 pub const LATER: UnixMillis = UnixMillis((490_000 + 24 * 60) * 3_600_000);
 
+/// How many events are in view where a test says nothing.
+const VIEW: usize = 100_000;
+
 /// The batches of `hours` hours of a small network with many mishaps, in the order they were sealed.
 pub fn past(seed: u64, hours: u64) -> (Arc<Cast>, Vec<Batch>) {
     past_at(2_500, seed, hours)
@@ -136,7 +139,12 @@ impl Instance {
         trust: &TrustFile,
         importers: BTreeSet<PublisherKey>,
     ) -> Self {
-        Self::of(directory, trust, importers, u64::MAX).unwrap()
+        Self::of(directory, trust, importers, (u64::MAX, VIEW)).unwrap()
+    }
+
+    /// One whose view of the open hours holds so many events.
+    pub fn open_with_view(directory: &Path, trust: &TrustFile, events_max: usize) -> Self {
+        Self::of(directory, trust, BTreeSet::new(), (u64::MAX, events_max)).unwrap()
     }
 
     /// One whose warehouse takes so many writes and then no more, as if the process were killed before the next.
@@ -145,14 +153,14 @@ impl Instance {
         trust: &TrustFile,
         writes: u64,
     ) -> Result<Self, pipeline::Error> {
-        Self::of(directory, trust, BTreeSet::new(), writes)
+        Self::of(directory, trust, BTreeSet::new(), (writes, VIEW))
     }
 
     fn of(
         directory: &Path,
         trust: &TrustFile,
         importers: BTreeSet<PublisherKey>,
-        writes: u64,
+        (writes, live_events_max): (u64, usize),
     ) -> Result<Self, pipeline::Error> {
         let (ledger, _) =
             Ledger::open(&directory.join("ledger"), ledger::Options::default()).unwrap();
@@ -170,7 +178,7 @@ impl Instance {
         let intake = Intake::new(Arc::clone(&ledger), known.clone(), limits);
         let options = Options {
             importers,
-            live_events_max: 100_000,
+            live_events_max,
             policy: Policy::standard(),
             threads: 2,
             trust: vec![trust.clone()],
