@@ -22,6 +22,12 @@ pub fn complete(openapi: &mut OpenApi) {
     let document = serde_json::to_value(&*openapi).unwrap_or_default();
     for (path, item) in &mut openapi.paths.paths {
         let Some(spec) = paths.get(path).filter(|_| !guard::is_private(path)) else { continue };
+        let posted = item.post.iter_mut().filter_map(|it| it.responses.responses.get_mut("200"));
+        for answer in posted {
+            if let RefOr::T(answer) = answer {
+                show(&document, answer);
+            }
+        }
         let Some(operation) = &mut item.get else { continue };
         let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { continue };
         show(&document, answer);

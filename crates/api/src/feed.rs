@@ -6,7 +6,7 @@ use events::unit::Ppm;
 use serde::Serialize;
 use sla::change::{MovedPart, What};
 use sla::scorecard::Grade;
-use sla::window::{Span, Window};
+use sla::window::Window;
 
 use crate::answer::Reasons;
 use crate::changes::{Item, Stood};
@@ -91,7 +91,7 @@ pub struct ScoreMove {
 pub fn entry(item: &Item, base: &str) -> FeedItem {
     let (network, operator) = (item.network, item.place.operator);
     let window = item.window.to_string().replace('/', "%2F");
-    let length = if item.window.span == Span::Day { "24h" } else { "7d" };
+    let length = item.window.span.as_str();
     let naap = ScoreChange::from(item);
     let mut parts: Vec<String> = naap.moved.iter().map(told).collect();
     if parts.is_empty() {

@@ -6,46 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use events::event::Network;
 use events::identity::Digest;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use sla::scorecard::{Scorecard, Scored};
 use sla::window::{Hour, Span, Window};
 use warehouse::Reader;
 
 use crate::problem::Problem;
 
-/// The length of a window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
-pub enum Length {
-    /// 24 hours.
-    #[serde(rename = "24h")]
-    Day,
-    /// Seven days.
-    #[default]
-    #[serde(rename = "7d")]
-    Week,
-    /// 28 days.
-    #[serde(rename = "28d")]
-    FourWeeks,
-}
-
-impl Length {
-    /// As the windows of a scorecard are named.
-    pub fn span(self) -> Span {
-        match self {
-            Self::Day => Span::Day,
-            Self::Week => Span::Week,
-            Self::FourWeeks => Span::FourWeeks,
-        }
-    }
-
-    /// As requests name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "24h",
-            Self::Week => "7d",
-            Self::FourWeeks => "28d",
-        }
-    }
+/// Reads the length of a window, where only some lengths are offered.
+pub fn span_among<'de, D: Deserializer<'de>>(
+    offered: &[Span],
+    deserializer: D,
+) -> Result<Span, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let span = text.parse().ok().filter(|span| offered.contains(span));
+    span.ok_or_else(|| {
+        let words: Vec<&str> = offered.iter().map(|span| span.as_str()).collect();
+        de::Error::custom(format_args!("not one of {}", words.join(", ")))
+    })
 }
 
 /// A window and its results.

@@ -71,7 +71,7 @@ codes! {
     Unsettled = "E-API-UNSETTLED", NOT_FOUND, "Window not settled",
     /// A method that the path does not take.
     Method = "E-API-METHOD", METHOD_NOT_ALLOWED, "Method not allowed",
-    /// A request body that is too long; only private paths take one at all.
+    /// A request body that is too long.
     Body = "E-API-BODY", PAYLOAD_TOO_LARGE, "Request body too large",
     /// A request body that cannot be read.
     BodyInvalid = "E-API-BODY-INVALID", BAD_REQUEST, "Invalid request body",

@@ -151,8 +151,12 @@ pub fn router(state: State) -> Router {
     let panics = state.clone();
     let cors = CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(["last-event-id", "x-request-id"].map(HeaderName::from_static))
+        // POST is for questions with a policy in the body, and none of it takes credentials: a page of another origin can do
+        // no more by it than anybody.
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers(
+            ["content-type", "last-event-id", "x-request-id"].map(HeaderName::from_static),
+        )
         .expose_headers([
             ETAG,
             LINK,

@@ -5,29 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use events::event::Network;
-use events::identity::{Address, GatewayName, Model, Pipeline};
-use events::unit::{Millis, UnixMillis, Wei};
-use sla::rollup::column::{Came, Column, Plain};
-use sla::rollup::series::{Question as Sums, SeriesRow};
-use sla::rollup::{Dimension, Minute};
-use sla::route::candidate::{Candidate, known};
+use events::identity::Address;
+use events::unit::{Millis, UnixMillis};
+use sla::route::candidate::{Candidate, Sighting, add_regions, known};
 use sla::route::policy::{BUILT_IN, RoutingPolicy};
 use sla::route::score_map::Served;
 use sla::route::whatif::record::{Carried, Day, Record};
-use sla::score::fraction::Mean;
-use sla::tally::cell::{Measure, WorkClass};
-use sla::tally::outcome::Obligation;
 use sla::window::{Hour, Window};
 use warehouse::{Error, Reader};
 
-/// How many hours back offers are looked for.
-const OFFER_HOURS: u64 = 24;
-
-/// How many days back regions are looked for: as long as counts are told apart for people.
-const REGION_DAYS: u64 = 90;
-
-/// Minutes in a day.
-const DAY: Minute = 24 * 60;
+/// How many hours back offers and work are looked for.
+const HOURS: u64 = 24;
 
 /// The routing policies of an instance: the configured one first, then those that are built in.
 #[derive(Debug, Clone)]
@@ -59,41 +47,46 @@ impl Policies {
 /// Who there is, and how they stand.
 #[derive(Debug, Clone)]
 pub struct Field {
+    /// Every address that was ever known.
+    pub addresses: BTreeSet<Address>,
     /// Everybody who is known at each URL.
     pub candidates: Vec<Candidate>,
-    /// Where the scores end; none where there are none.
-    pub scores_to: Option<UnixMillis>,
-    /// Every address and region that was ever known.
-    pub served: Served,
-    /// The window of the scores.
+    /// The window of the scores; none where there are none.
     pub window: Option<Window>,
 }
 
-/// Who there is now, by the newest window that the policy asks for.
+/// Who there is now, by the newest window of the length that the policy asks for; where there is none yet, as after a first
+/// start, by the newest of the longest that there is.
 pub fn field(
     warehouse: &dyn Reader,
     network: Network,
     policy: &RoutingPolicy,
     now: UnixMillis,
 ) -> Result<Field, Error> {
-    let window = warehouse.newest_window(network, policy.scores.window)?;
-    field_of(warehouse, network, window, now)
+    let mut windows = Vec::new();
+    for span in policy.spans() {
+        windows.extend(warehouse.newest_window(network, span)?);
+    }
+    field_of(warehouse, network, &windows, now)
 }
 
-/// Who there was at a moment, by a window of before it.
+/// Who there was at a moment, by the first of these windows of before it that was made.
 fn field_of(
     warehouse: &dyn Reader,
     network: Network,
-    window: Option<Window>,
+    windows: &[Window],
     now: UnixMillis,
 ) -> Result<Field, Error> {
-    let last = Hour::of(now);
-    let supply = warehouse.supply(network, Hour(last.0.saturating_sub(OFFER_HOURS))..=last)?;
-    let view = match window {
-        Some(window) => warehouse.scorecard(network, window)?,
-        None => None,
-    };
-    let scorecard = view.as_ref().map(|view| view.scorecard.as_ref());
+    let hours = Hour(Hour::of(now).0.saturating_sub(HOURS))..=Hour::of(now.minus(Millis(1)));
+    let supply = warehouse.supply(network, hours.clone())?;
+    let mut scored = None;
+    for window in windows {
+        scored = warehouse.scorecard(network, *window)?.map(|view| (*window, view));
+        if scored.is_some() {
+            break;
+        }
+    }
+    let scorecard = scored.as_ref().map(|(_, view)| view.scorecard.as_ref());
     let mut candidates = known(scorecard, &supply);
     let operators = warehouse.operators(network)?;
     let seen: BTreeMap<Address, (UnixMillis, UnixMillis)> =
@@ -106,45 +99,28 @@ fn field_of(
         candidate.first_seen = Some(*first_ms);
         candidate.last_seen = candidate.last_seen.max(Some((*last_ms).min(now)));
     }
+    // Whole hours, so that what was read for the one question is there for the next.
+    let worked = Sighting::question(hours.start().0..hours.end().0 + 1);
+    let worked = warehouse.series(network, &worked)?;
+    add_regions(&mut candidates, worked.iter().filter_map(Sighting::of).collect());
     // Whoever was first heard of later is nobody yet.
     candidates.retain(|one| one.first_seen.is_none_or(|first_ms| first_ms <= now));
-    let served = Served {
-        addresses: seen.into_keys().collect(),
-        regions: regions(warehouse, network, now)?,
-    };
-    let scores_to = view.and(window).map(|window| window.last.end());
-    Ok(Field { candidates, scores_to, served, window })
+    let window = scored.map(|(window, _)| window);
+    Ok(Field { addresses: seen.into_keys().collect(), candidates, window })
 }
 
-/// Every region that anything was told of in, as far back as is looked.
-fn regions(
-    warehouse: &dyn Reader,
-    network: Network,
-    now: UnixMillis,
-) -> Result<BTreeSet<events::identity::Region>, Error> {
-    let to = (Hour::of(now).0 / 24 + 1) * DAY;
-    let asked = Sums {
-        by: vec![Dimension::Region],
-        span: to.saturating_sub(REGION_DAYS * DAY)..to,
-        ..Sums::default()
-    };
-    let rows = warehouse.series(network, &asked)?;
-    Ok(rows.iter().filter_map(|row| name(row, 0)?.parse().ok()).collect())
+impl Field {
+    /// Where the scores end; none where there are none.
+    pub fn scores_to(&self) -> Option<UnixMillis> {
+        self.window.map(|window| window.last.end())
+    }
 }
 
-fn name(row: &SeriesRow, at: usize) -> Option<&str> {
-    row.names.get(at)?.as_deref()
+/// Every address and region that was ever known: what no score map may lack.
+pub fn served(warehouse: &dyn Reader, network: Network, field: &Field) -> Result<Served, Error> {
+    let regions = warehouse.regions(network)?;
+    Ok(Served { addresses: field.addresses.clone(), regions })
 }
-
-/// Of what records of work are told apart.
-const BY: &[Dimension] = &[
-    Dimension::Operator,
-    Dimension::Workload,
-    Dimension::Pipeline,
-    Dimension::Model,
-    Dimension::Gateway,
-    Dimension::GatewayName,
-];
 
 /// What whole days came to, with what was known before each: what a replay is made from.
 #[derive(Debug)]
@@ -165,119 +141,26 @@ pub fn past(
 ) -> Result<Past, Error> {
     let today = Hour::of(now).0 / 24;
     let first = today.saturating_sub(count);
-    let mut question = Sums {
-        by: BY.to_vec(),
-        columns: COLUMNS.iter().copied().collect(),
-        histograms: [Measure::FirstOutputMs].into(),
-        span: first * DAY..today * DAY,
-        step_minutes: Some(DAY),
-        ..Sums::default()
-    };
-    question.filter.insert(Dimension::Provenance, [Some("signed".to_owned())].into());
     let mut records: BTreeMap<u64, Vec<Record>> = BTreeMap::new();
-    for row in warehouse.series(network, &question)? {
-        if let Some(record) = record(&row) {
-            records.entry(row.minute.unwrap_or_default() / DAY).or_default().push(record);
+    for row in warehouse.series(network, &Record::question(first..today))? {
+        if let Some((day, record)) = Record::of(&row) {
+            records.entry(day).or_default().push(record);
         }
     }
     let mut days = Vec::new();
     for day in first..today {
         let begins = Hour(day * 24);
         // What was known when the day began: a window that had ended, and only if it was made.
-        let window = Window { last: begins.previous(), span: policy.scores.window };
-        let field = field_of(warehouse, network, Some(window), begins.start())?;
-        let Field { candidates, scores_to, .. } = field;
+        let windows = policy.spans().map(|span| Window { last: begins.previous(), span });
+        let windows: Vec<Window> = windows.collect();
+        let field = field_of(warehouse, network, &windows, begins.start())?;
         days.push(Day {
-            candidates,
             day,
             records: records.remove(&day).unwrap_or_default(),
-            scores_to,
+            scores_to: field.scores_to(),
+            candidates: field.candidates,
         });
     }
-    Ok(Past { carried: carried(warehouse, network, first..today)?, days })
-}
-
-const COLUMNS: &[Column] = &[
-    Column::Plain(Plain::Tenures),
-    Column::Plain(Plain::ServedMs),
-    Column::Plain(Plain::Payments),
-    Column::Plain(Plain::PaidMwei),
-    Column::Owed(Obligation::Output, Came::Good),
-    Column::Owed(Obligation::Output, Came::Bad),
-    Column::Owed(Obligation::Output, Came::Disputed),
-    Column::Sum(Measure::FirstOutputMs),
-];
-
-/// What came of one kind of work between a gateway and an operator. None of rows that name neither, and of payments that
-/// belong to no work.
-fn record(row: &SeriesRow) -> Option<Record> {
-    let sum = |column: Column| row.sums.columns.get(&column).copied().unwrap_or_default();
-    let owed = |came: Came| sum(Column::Owed(Obligation::Output, came));
-    let operator: Address = name(row, 0)?.parse().ok()?;
-    let gateway: GatewayName = name(row, 5).or_else(|| name(row, 4))?.parse().ok()?;
-    let failures = owed(Came::Bad).saturating_add(owed(Came::Disputed));
-    let jobs = failures.saturating_add(owed(Came::Good));
-    if jobs == 0 {
-        return None;
-    }
-    let measured = row.sums.histograms.get(&Measure::FirstOutputMs);
-    let latency_ms = measured.map_or_else(Mean::default, |measured| Mean {
-        count: measured.count(),
-        sum: sum(Column::Sum(Measure::FirstOutputMs)),
-    });
-    let paid = sum(Column::Plain(Plain::PaidMwei));
-    Some(Record {
-        // A payment names no job of a session, so what was paid is of all jobs or of none.
-        cost_jobs: if paid > 0 { jobs } else { 0 },
-        cost_wei: Wei(u128::from(paid) * 1_000_000),
-        failures,
-        gateway,
-        jobs,
-        latency_ms,
-        operator,
-        served_ms: Millis(sum(Column::Plain(Plain::ServedMs))),
-        work: work(row)?,
-    })
-}
-
-fn work(row: &SeriesRow) -> Option<WorkClass> {
-    Some(WorkClass {
-        model: name(row, 3).and_then(|name| name.parse::<Model>().ok()),
-        pipeline: name(row, 2).and_then(|name| name.parse::<Pipeline>().ok()),
-        workload: name(row, 1)?.parse().ok()?,
-    })
-}
-
-/// The most that each operator was seen to carry of each kind of work: its busiest hour, were a day made of those.
-fn carried(
-    warehouse: &dyn Reader,
-    network: Network,
-    days: std::ops::Range<u64>,
-) -> Result<Vec<Carried>, Error> {
-    const HOURS: u64 = 24;
-    let question = Sums {
-        by: BY.iter().copied().take(4).collect(),
-        columns: [Column::Plain(Plain::Tenures), Column::Plain(Plain::ServedMs)].into(),
-        span: days.start * DAY..days.end * DAY,
-        step_minutes: Some(60),
-        ..Sums::default()
-    };
-    let mut most: BTreeMap<(Address, WorkClass), (u64, u64)> = BTreeMap::new();
-    for row in warehouse.series(network, &question)? {
-        let operator = name(&row, 0).and_then(|name| name.parse().ok());
-        let Some((operator, work)) = operator.zip(work(&row)) else { continue };
-        let sum =
-            |plain: Plain| row.sums.columns.get(&Column::Plain(plain)).copied().unwrap_or_default();
-        let (jobs, served) = most.entry((operator, work)).or_default();
-        *jobs = (*jobs).max(sum(Plain::Tenures));
-        *served = (*served).max(sum(Plain::ServedMs));
-    }
-    let known = |count: u64| (count > 0).then(|| count.saturating_mul(HOURS));
-    let carried = most.into_iter().map(|((operator, work), (jobs, served))| Carried {
-        jobs_max: known(jobs),
-        operator,
-        served_max_ms: known(served).map(Millis),
-        work,
-    });
-    Ok(carried.collect())
+    let carried = warehouse.series(network, &Carried::question(first..today))?;
+    Ok(Past { carried: Carried::of(&carried), days })
 }

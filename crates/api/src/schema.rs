@@ -110,6 +110,8 @@ words! {
     Tie = sla::tally::link::Tie;
     /// What a dataset is for.
     DatasetKind = crate::routes::datasets::Kind;
+    /// The length of a window.
+    Span = sla::window::Span;
     /// How several scores are combined into one.
     Combine = sla::route::policy::table::Combine;
     /// Why an orchestrator is listed.

@@ -44,7 +44,7 @@ pub struct Heard {
 /// How much is taken on at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes a request body may announce; only private paths read one.
+    /// Bytes a request body may announce.
     pub body_bytes: u64,
     /// Export files sent at once.
     pub exports: usize,
@@ -52,6 +52,8 @@ pub struct Limits {
     pub kept_bytes: usize,
     /// Reads of warehouse and ledger at once; further requests wait.
     pub reads: usize,
+    /// Replays of routing policies at once; further ones are told to come back.
+    pub replays: usize,
     /// How long an answer may take to begin.
     pub request_ms: u64,
     /// Requests under way; further ones are told to come back.
@@ -63,10 +65,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            body_bytes: 16 * 1024,
+            body_bytes: 64 * 1024,
             exports: 4,
             kept_bytes: 32 * 1024 * 1024,
             reads: 8,
+            replays: 1,
             request_ms: 10_000,
             requests: 512,
             streams: 256,
@@ -143,6 +146,7 @@ struct Inner {
     policies: Policies,
     private: Private,
     reads: Arc<Semaphore>,
+    replays: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     sources: Arc<Sources>,
     stopping: CancellationToken,
@@ -175,6 +179,7 @@ impl State {
             policies: parts.policies,
             private: parts.private,
             reads: gate(limits.reads),
+            replays: gate(limits.replays),
             requests: gate(limits.requests),
             sources: Arc::new(Sources { exports, ledger, warehouse }),
             stopping: parts.stopping,
@@ -292,6 +297,18 @@ impl State {
         block(&self.0.reads, move || work(&sources)).await?
     }
 
+    /// Reads whole days to replay them, if there is room. That takes seconds and a core, so it has room of its own, which is
+    /// held until it has ended, even when nobody waits for it any more; other reads keep theirs.
+    pub async fn replay<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Sources) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.0.replays).try_acquire_owned();
+        let permit = permit.map_err(|_| Problem::busy("replays under way"))?;
+        let sources = Arc::clone(&self.0.sources);
+        hold(permit, move || work(&sources)).await?
+    }
+
     /// Looks at ourselves on a thread that may block.
     pub async fn inspect<T: Send + 'static>(
         &self,
@@ -307,6 +324,14 @@ async fn block<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let permit = Arc::clone(gate).acquire_owned().await.map_err(|_| Problem::internal())?;
+    hold(permit, work).await
+}
+
+/// Works on a thread that may block, and holds the room for it until it has ended.
+async fn hold<T: Send + 'static>(
+    permit: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     let task = tokio::task::spawn_blocking(move || {
         let done = work();
         drop(permit);

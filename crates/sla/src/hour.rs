@@ -34,7 +34,7 @@ use crate::opened::{EVENT_AGE_MAX, Opened};
 use crate::policy::observe::{IDLE_MAX, Observe};
 use crate::probes::Probes;
 use crate::rollup::{Detail, Rollup};
-use crate::supply::{Supply, offered};
+use crate::supply::{Word, told};
 use crate::tally::Tally;
 use crate::tally::link::{Link, links_of};
 use crate::tested::{Tested, tested};
@@ -103,7 +103,7 @@ pub struct Settled {
     /// The facts beyond the hour that its admission rests on.
     pub standing: Standing,
     /// What was offered in it.
-    pub supply: Vec<Supply>,
+    pub supply: Vec<Word>,
     /// The last refusals of each publisher one by one; never part of a scorecard.
     pub refused_notes: Vec<Note>,
     /// The counts.
@@ -185,7 +185,7 @@ pub fn settle(
         open: read.open,
         refused: admission.refused,
         rollup,
-        supply: offered(hour, &admission.admitted),
+        supply: told(hour, &admission.admitted),
         refused_notes: admission.notes,
         tally,
         tests: tested(hour, &admission.admitted),

@@ -79,7 +79,7 @@ pub fn tie_key(key: PublisherKey, event: &Event) -> Option<TieKey> {
 
 /// Whether the speaker may tie names to `recipient`: who sells work may only say who it is itself, or it could hand
 /// its failures to another.
-fn speaks_for_itself(event: &Event, recipient: Address) -> bool {
+pub(crate) fn speaks_for_itself(event: &Event, recipient: Address) -> bool {
     is_gateway_side(event.role) || event.role == Role::Controller || event.reporter == recipient
 }
 

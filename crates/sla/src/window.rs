@@ -127,13 +127,29 @@ impl Span {
         }
     }
 
-    fn suffix(self) -> &'static str {
+    /// As everybody writes it: `1h`, `24h`, `7d` or `28d`.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Hour => "",
-            Self::Day => "/24h",
-            Self::Week => "/7d",
-            Self::FourWeeks => "/28d",
+            Self::Hour => "1h",
+            Self::Day => "24h",
+            Self::Week => "7d",
+            Self::FourWeeks => "28d",
         }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Span {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let span = Self::ALL.iter().copied().find(|span| span.as_str() == text);
+        span.ok_or_else(|| Invalid::unknown_word("span: 1h, 24h, 7d or 28d", text))
     }
 }
 
@@ -161,7 +177,10 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.last, self.span.suffix())
+        match self.span {
+            Span::Hour => self.last.fmt(f),
+            span => write!(f, "{}/{span}", self.last),
+        }
     }
 }
 
@@ -169,10 +188,12 @@ impl FromStr for Window {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (hour, suffix) = text.split_at(text.find('/').unwrap_or(text.len()));
-        let span = Span::ALL.iter().copied().find(|span| span.suffix() == suffix);
         let invalid =
             || Invalid::unknown_word("window such as 2026-01-08T21Z or 2026-01-08T21Z/24h", text);
+        let (hour, span) = match text.split_once('/') {
+            None => (text, Some(Span::Hour)),
+            Some((hour, span)) => (hour, span.parse().ok().filter(|span| *span != Span::Hour)),
+        };
         let last = hour.parse().map_err(|_| invalid())?;
         Ok(Self { last, span: span.ok_or_else(invalid)? })
     }
@@ -197,6 +218,7 @@ macro_rules! as_text {
 }
 
 as_text!(Hour);
+as_text!(Span);
 as_text!(Window);
 
 #[cfg(test)]

@@ -63,6 +63,9 @@ mod routing;
 #[path = "sla/candidates.rs"]
 mod candidates;
 
+#[path = "sla/supply.rs"]
+mod supply;
+
 #[path = "sla/routes.rs"]
 mod routes;
 

@@ -46,7 +46,7 @@ pub use standing::{
 };
 pub use sums::{
     counts_add_up_however_they_are_asked_for, enough_is_enough, minutes_are_kept_for_a_while,
-    offers_are_those_told_last, operators_are_all_who_had_or_offered_work,
+    offers_are_made_of_all_words, operators_are_all_who_had_or_offered_work,
     regions_are_all_that_were_told,
 };
 pub use tested::tests_are_found_by_their_own_time;
@@ -93,7 +93,7 @@ const PARTS: &[fn(&dyn Warehouse)] = &[
     counts_add_up_however_they_are_asked_for,
     enough_is_enough,
     minutes_are_kept_for_a_while,
-    offers_are_those_told_last,
+    offers_are_made_of_all_words,
     regions_are_all_that_were_told,
     tests_are_found_by_their_own_time,
     operators_are_all_who_had_or_offered_work,

@@ -28,7 +28,7 @@ use sla::hour::fact::JobFact;
 use sla::rollup::Rollup;
 use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
-use sla::supply::Supply;
+use sla::supply::{Supply, Word};
 use sla::tested::Tested;
 use sla::window::{Hour, Span, Window};
 
@@ -197,7 +197,7 @@ pub trait Reader: Send + Sync {
     /// Minutes are kept for [`MINUTES_KEPT`]; before that, an hour stands at its first minute.
     fn series(&self, network: Network, question: &Question) -> Result<Vec<SeriesRow>, Error>;
 
-    /// What each orchestrator offered last, of what the hours tell; by operator and URL.
+    /// What each orchestrator offers, by the words of the hours; by operator and URL.
     fn supply(&self, network: Network, hours: RangeInclusive<Hour>)
     -> Result<Arc<[Supply]>, Error>;
 
@@ -298,7 +298,7 @@ pub trait Warehouse: Reader {
         network: Network,
         hour: Hour,
         rollup: &Rollup,
-        supply: &[Supply],
+        supply: &[Word],
         tests: &[Tested],
     ) -> Result<(), Error>;
 

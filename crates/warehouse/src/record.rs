@@ -11,7 +11,7 @@ use sla::hour::fact::JobFact;
 use sla::hour::{EventSet, OpenJobs};
 use sla::rollup::Rollup;
 use sla::scorecard::Scorecard;
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::tally::Tally;
 use sla::tested::Tested;
 use sla::window::Hour;
@@ -126,7 +126,7 @@ pub struct Sums<'a> {
     /// The scorecard as it would be now.
     pub scorecard: &'a Scorecard,
     /// What was offered in it.
-    pub supply: &'a [Supply],
+    pub supply: &'a [Word],
     /// What tests in it gave.
     pub tests: &'a [Tested],
 }
@@ -161,7 +161,7 @@ pub struct HourRecord {
     /// When it was settled.
     pub settled_ms: UnixMillis,
     /// What was offered in it.
-    pub supply: Vec<Supply>,
+    pub supply: Vec<Word>,
     /// The counts.
     pub tally: Tally,
     /// What tests in it gave.

@@ -38,7 +38,7 @@ use events::unit::UnixMillis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use sla::hour::fact::JobFact;
 use sla::rollup::Rollup;
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::tested::Tested;
 use sla::window::Hour;
 
@@ -264,7 +264,7 @@ impl Warehouse for Sqlite {
         network: Network,
         hour: Hour,
         rollup: &Rollup,
-        supply: &[Supply],
+        supply: &[Word],
         tests: &[Tested],
     ) -> Result<(), Error> {
         self.write(rollups::RECORD, |transaction| {

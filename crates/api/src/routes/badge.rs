@@ -9,19 +9,31 @@ use axum::response::{IntoResponse, Response};
 use events::event::{Network, Workload};
 use events::identity::{Address, Model, Pipeline};
 use events::unit::Ppm;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sla::scorecard::{Grade, Scored};
+use sla::window::Span;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Holds;
-use crate::latest::{Length, Results};
+use crate::latest::{Results, span_among};
 use crate::problem::{Problem, Problems};
 use crate::query::{Query, Segments, shown};
 use crate::schema;
 use crate::state::State;
 use picture::{Picture, Tone};
+
+/// The lengths of windows that a badge shows.
+const SPANS: &[Span] = &[Span::Day, Span::Week, Span::FourWeeks];
+
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    span_among(SPANS, deserializer)
+}
+
+fn week() -> Span {
+    Span::Week
+}
 
 /// How a badge is asked for.
 const INSTEAD: &str = "Send /badge/, then 0x and 40 lower-case hex digits, then .svg.";
@@ -52,9 +64,9 @@ pub struct BadgeQuery {
     #[param(value_type = String, required = false)]
     pipeline: Option<Pipeline>,
     /// The length of the window: `24h`, `7d` or `28d`; `7d` if not given. The newest window of that length is shown.
-    #[serde(default)]
-    #[param(inline, required = false)]
-    window: Length,
+    #[serde(default = "week", deserialize_with = "span")]
+    #[param(value_type = String, required = false, pattern = "^(24h|7d|28d)$", example = "7d")]
+    window: Span,
     /// Only the work of this workload.
     #[param(inline, value_type = schema::Workload, required = false)]
     workload: Option<Workload>,
@@ -93,8 +105,7 @@ pub async fn badge(
     let network = state.network(query.network);
     let latest = state.clone();
     let picture = state.read(move |sources| {
-        let results =
-            latest.latest().of(sources.warehouse.as_ref(), network, query.window.span())?;
+        let results = latest.latest().of(sources.warehouse.as_ref(), network, query.window)?;
         Ok(picture_of(results.as_deref(), operator, network, &query))
     });
     let headers = [

@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use events::event::Network;
 use events::identity::Address;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sla::window::Span;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use crate::changes::{Item, Place};
 use crate::cursor::List;
 use crate::feed::{FeedItem, entry};
+use crate::latest::span_among;
 use crate::problem::{Code, Problem, Problems};
 use crate::query::{Limit, Query};
 use crate::schema;
@@ -31,24 +32,11 @@ pub fn paths() -> OpenApiRouter<State> {
     OpenApiRouter::default().routes(routes!(feed))
 }
 
-/// The length of the windows whose changes are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, utoipa::ToSchema)]
-pub enum FeedWindow {
-    /// 24 hours, made each hour.
-    #[serde(rename = "24h")]
-    Day,
-    /// Seven days, made each hour.
-    #[serde(rename = "7d")]
-    Week,
-}
+/// The lengths of windows whose changes are listed; each is made once an hour.
+const SPANS: &[Span] = &[Span::Day, Span::Week];
 
-impl FeedWindow {
-    fn span(self) -> Span {
-        match self {
-            Self::Day => Span::Day,
-            Self::Week => Span::Week,
-        }
-    }
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+    span_among(SPANS, deserializer).map(Some)
 }
 
 /// Which changes.
@@ -67,9 +55,10 @@ pub struct FeedQuery {
     /// Only changes of this operator: 0x and 40 lower-case hex digits.
     #[param(inline, value_type = schema::Address, required = false)]
     operator: Option<Address>,
-    /// Only changes between windows of this length.
-    #[param(inline, required = false)]
-    window: Option<FeedWindow>,
+    /// Only changes between windows of this length: `24h` or `7d`.
+    #[serde(default, deserialize_with = "span")]
+    #[param(value_type = String, required = false, pattern = "^(24h|7d)$", example = "24h")]
+    window: Option<Span>,
 }
 
 /// Changes of scores, newest first: a JSON Feed 1.1.
@@ -116,7 +105,7 @@ pub async fn feed(
         let detail = "this instance has just started and is still comparing windows";
         Problem::new(Code::Busy, detail, "Send the request again after a few seconds.")
     })?;
-    let hours = window.map(|window| window.span().hours());
+    let hours = window.map(Span::hours);
     let passes = |item: &&Arc<Item>| {
         operator.is_none_or(|it| it == item.place.operator)
             && hours.is_none_or(|it| it == item.place.hours)
@@ -144,17 +133,15 @@ fn address(
     base: &str,
     network: Network,
     operator: Option<Address>,
-    window: Option<FeedWindow>,
+    window: Option<Span>,
     limit: Limit,
 ) -> String {
     let mut url = format!("{base}/v1/feed.json?network={network}&limit={}", limit.0);
     if let Some(operator) = operator {
         url.push_str(&format!("&operator={operator}"));
     }
-    match window {
-        Some(FeedWindow::Day) => url.push_str("&window=24h"),
-        Some(FeedWindow::Week) => url.push_str("&window=7d"),
-        None => {}
+    if let Some(span) = window {
+        url.push_str(&format!("&window={span}"));
     }
     url
 }

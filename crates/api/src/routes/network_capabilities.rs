@@ -1,4 +1,6 @@
-//! `/v1/network/capabilities`: what orchestrators offer now, as somebody told it last: models, prices, room and cards.
+//! `/v1/network/capabilities`: what orchestrators offer now, by the words of all who tell of it: models, prices, room and cards.
+
+use std::collections::BTreeSet;
 
 use axum::extract::State as Given;
 use events::body::Price;
@@ -61,18 +63,23 @@ pub struct Capability {
     /// The address it signs with; null if nobody reported one.
     #[schema(value_type = Option<schema::Address>)]
     signer: Option<Address>,
-    /// When that was reported, in Unix milliseconds.
+    /// When anybody last reported on it, in Unix milliseconds.
     #[schema(value_type = u64)]
     told_ms: UnixMillis,
-    /// Who reported it.
+    /// Who reported it: the orchestrator itself if it did so lately, else whoever did last.
     #[schema(value_type = schema::Address)]
     reporter: Address,
     /// The reporter's role.
     #[schema(value_type = schema::Role)]
     role: Role,
-    /// The reporter's region.
+    /// How many reported on it.
+    tellers: u64,
+    /// Its own region, as it reports it; null if it reports none.
     #[schema(value_type = Option<String>)]
     region: Option<Region>,
+    /// The regions of those who reported on it.
+    #[schema(value_type = Vec<String>)]
+    regions: BTreeSet<Region>,
     /// Its software's version.
     #[schema(value_type = Option<String>)]
     version: Option<Label>,
@@ -202,7 +209,9 @@ impl From<&Supply> for Capability {
             told_ms: supply.at_ms,
             reporter: supply.reporter,
             role: supply.role,
-            region: reasons.explain("region", supply.region, || "who told has no region".into()),
+            tellers: supply.tellers,
+            region: reasons.explain("region", supply.region, || "it reports none".into()),
+            regions: supply.regions,
             version: reasons.explain("version", supply.version, untold),
             price: reasons.explain("price", price, || "it told no general price".to_owned()),
             offers: supply.offers.into_iter().map(OfferItem::from).collect(),
@@ -215,7 +224,8 @@ impl From<&Supply> for Capability {
 
 /// Capabilities
 ///
-/// What each orchestrator offers at each of its service URLs, by the latest report within the last 24 hours.
+/// What each orchestrator offers at each of its service URLs, by the reports of the last 24 hours: its own, or those of gateways
+/// together where it reports nothing itself. An empty list is unknown.
 #[utoipa::path(
     get, path = "/v1/network/capabilities", tag = "measures", params(CapabilitiesQuery),
     responses((status = 200, description = "A page.", body = Page<Capability>), Problems),

@@ -4,6 +4,7 @@ mod asked;
 mod lists;
 mod perf_stats;
 mod policies;
+mod tried;
 mod webhook;
 mod whatif;
 
@@ -15,12 +16,12 @@ use crate::state::State;
 /// The paths of the group.
 pub fn paths() -> OpenApiRouter<State> {
     OpenApiRouter::default()
-        .routes(routes!(lists::orchestrators))
-        .routes(routes!(lists::excluded))
+        .routes(routes!(lists::orchestrators, lists::try_orchestrators))
+        .routes(routes!(lists::excluded, lists::try_excluded))
         .routes(routes!(lists::orchestrator))
         .routes(routes!(webhook::webhook))
         .routes(routes!(perf_stats::perf_stats))
-        .routes(routes!(whatif::whatif))
+        .routes(routes!(whatif::whatif, whatif::try_whatif))
         .routes(routes!(policies::policies))
         .routes(routes!(policies::policy))
 }

@@ -84,20 +84,14 @@ impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span = match text {
-            "1h" => Span::Hour,
-            "24h" | "1d" => Span::Day,
-            "7d" => Span::Week,
-            "28d" => Span::FourWeeks,
-            _ => {
-                let shown = shown(text);
-                return text
-                    .parse()
-                    .map(Self::Named)
-                    .map_err(|_| format!("{shown:?} is neither a window nor a length of one"));
-            }
-        };
-        Ok(Self::Newest(span))
+        // A day is also written `1d`.
+        if let Ok(span) = if text == "1d" { Ok(Span::Day) } else { text.parse() } {
+            return Ok(Self::Newest(span));
+        }
+        text.parse().map(Self::Named).map_err(|_| {
+            let shown = shown(text);
+            format!("{shown:?} is neither a window nor a length of one")
+        })
     }
 }
 

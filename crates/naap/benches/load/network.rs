@@ -17,7 +17,7 @@ use sla::register::Register;
 use sla::rollup::column::{Came, Column, Plain};
 use sla::rollup::{Detail, Rollup, RollupKey};
 use sla::scorecard::Basis;
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::tally::Tally;
 use sla::tally::cell::{Measure, WorkClass};
 use sla::tally::outcome::Obligation;
@@ -177,7 +177,7 @@ fn work(rollup: &mut Rollup, key: RollupKey, hour: Hour, drawn: u64) {
     row.at(hour.start()).add(Column::Plain(Plain::PaidMwei), 1_000_000 + drawn % 1_000_000);
 }
 
-fn supply(shape: &Shape, hour: Hour) -> Vec<Supply> {
+fn supply(shape: &Shape, hour: Hour) -> Vec<Word> {
     let price = |number: u64| Some(Price { units: 1, wei: Wei(1_000 + u128::from(number % 900)) });
     let offers = |orchestrator: u64| {
         let offers = shape.classes(orchestrator).map(|number| Offer {
@@ -199,7 +199,7 @@ fn supply(shape: &Shape, hour: Hour) -> Vec<Supply> {
         name: hardware(orchestrator),
         pipeline: None,
     };
-    let one = |orchestrator: u64| Supply {
+    let one = |orchestrator: u64| Word {
         at_ms: hour.start().plus(Millis(orchestrator)),
         gpus: (0..2).map(|at| gpu(orchestrator, at)).collect(),
         offers: offers(orchestrator),

@@ -19,7 +19,7 @@ use k256::ecdsa::SigningKey;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sla::rollup::{Detail, Rollup};
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::window::{Hour, Span};
 use warehouse::Warehouse as _;
 use warehouse::contract::sample;
@@ -168,7 +168,7 @@ fn window(data: &Path, operator: Address, after: u64, score: u32) {
     }
     home.record_window(&record).unwrap();
     // Whoever never had work or offered any cannot subscribe.
-    let offer = Supply { operator, ..sample::supply(last, 0) };
+    let offer = Word { operator, ..sample::word(last, 0) };
     let rollup = Rollup::new(Detail::Hour);
     home.record_rollup(sample::NETWORK, last, &rollup, &[offer], &[]).unwrap();
 }

@@ -12,7 +12,7 @@ use sla::hour::fact::JobFact;
 use sla::rollup::Rollup;
 use sla::rollup::series::{Question, SeriesRow};
 use sla::scorecard::PinnedHour;
-use sla::supply::Supply;
+use sla::supply::{Supply, Word};
 use sla::window::{Hour, Span, Window};
 use warehouse::page::{Page, Paged};
 use warehouse::record::{
@@ -121,7 +121,7 @@ impl Warehouse for Killed {
             sums: Option<Sums<'_>>,
             now_ms: UnixMillis,
         ) -> bool;
-        fn record_rollup(&self, network: Network, hour: Hour, rollup: &Rollup, supply: &[Supply], tests: &[sla::tested::Tested]) -> ();
+        fn record_rollup(&self, network: Network, hour: Hour, rollup: &Rollup, supply: &[Word], tests: &[sla::tested::Tested]) -> ();
         fn record_day(&self, network: Network) -> bool;
         fn record_register(&self, network: Network, day: u64, bytes: &[u8]) -> Digest;
         fn record_window(&self, record: &WindowRecord) -> ();

@@ -4,16 +4,19 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use events::body::Price;
 use events::identity::{Address, Model, Pipeline, Region, ServiceUrl};
 use events::unit::{Ppm, UnixMillis};
-use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use super::work::Work;
+use crate::rollup::Dimension;
+use crate::rollup::column::{Column, Plain};
+use crate::rollup::series::{Question, SeriesRow};
 use crate::scorecard::{Grade, Scorecard};
-use crate::supply::Supply;
+use crate::supply::{Supply, by_price};
 
 /// What a scorecard says of an orchestrator at some work.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,7 +72,7 @@ pub struct Candidate {
     pub party: Address,
     /// What it asks in general, for transcoding.
     pub price: Option<Price>,
-    /// Regions from which it was seen to answer; empty is unknown.
+    /// Regions in which anybody told of it or had work of it; empty is unknown.
     pub regions: BTreeSet<Region>,
     /// Its scores, of all work and of each kind.
     pub standings: Vec<Standing>,
@@ -128,8 +131,7 @@ impl Candidate {
 /// The lower of two prices; of equal ones that of fewer units.
 fn cheaper(one: Option<Price>, other: Option<Price>) -> Option<Price> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
-    let cross = |a: &Price, b: &Price| BigUint::from(a.wei.0) * b.units;
-    let order = cross(&one, &other).cmp(&cross(&other, &one));
+    let order = by_price(&one, &other);
     let order = order.then((one.units, one.wei).cmp(&(other.units, other.wei)));
     Some(if order == Ordering::Greater { other } else { one })
 }
@@ -219,6 +221,53 @@ pub fn parties(card: &Scorecard) -> BTreeMap<Address, Address> {
     named.flat_map(|(name, members)| members.iter().map(|member| (*member, *name))).collect()
 }
 
+/// Work of an operator that somebody in a region told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Who did it.
+    pub operator: Address,
+    /// Where it was told.
+    pub region: Region,
+    /// The URL it was done at, where that is known.
+    pub url: Option<ServiceUrl>,
+}
+
+impl Sighting {
+    /// Which sums sightings of these hours are made of.
+    pub fn question(hours: Range<u64>) -> Question {
+        Question {
+            by: vec![Dimension::Operator, Dimension::Url, Dimension::Region],
+            columns: [Column::Plain(Plain::Tenures)].into(),
+            span: hours.start * 60..hours.end * 60,
+            ..Question::default()
+        }
+    }
+
+    /// The sighting that a row of the answer is; none of rows that name no operator or no region.
+    pub fn of(row: &SeriesRow) -> Option<Self> {
+        let name = |at: usize| row.names.get(at)?.as_deref();
+        Some(Self {
+            operator: name(0)?.parse().ok()?,
+            region: name(2)?.parse().ok()?,
+            url: name(1).and_then(|url| url.parse().ok()),
+        })
+    }
+}
+
+/// Adds the regions in which work was told of: to the place it was done at, or to all of its operator's where that is not
+/// known.
+pub fn add_regions(candidates: &mut [Candidate], sightings: Vec<Sighting>) {
+    let mut seen = BTreeMap::<Address, Vec<Sighting>>::new();
+    for sighting in sightings {
+        seen.entry(sighting.operator).or_default().push(sighting);
+    }
+    for candidate in candidates {
+        let is_there = |one: &&Sighting| one.url.is_none() || one.url == candidate.url;
+        let theirs = seen.get(&candidate.operator).into_iter().flatten().filter(is_there);
+        candidate.regions.extend(theirs.map(|sighting| sighting.region.clone()));
+    }
+}
+
 /// Everybody that a scorecard or an offer tells of, at each URL that either tells, with the scores of its address.
 ///
 /// `first_seen` stays unknown: a register knows it. Where one was last seen is where its latest offer was heard.
@@ -229,7 +278,7 @@ pub fn known(card: Option<&Scorecard>, supply: &[Supply]) -> Vec<Candidate> {
         candidate.last_seen = Some(told.at_ms);
         candidate.offers = told.offers.iter().map(Offer::from).collect();
         candidate.price = told.price;
-        candidate.regions = told.region.iter().cloned().collect();
+        candidate.regions.clone_from(&told.regions);
         let place = places.entry((told.operator, candidate.url.clone()));
         let place = place.or_insert_with(|| candidate.clone());
         place.merge(&candidate);

@@ -16,7 +16,7 @@ use super::judge::{Bench, Footing, Judged};
 use super::policy::RoutingPolicy;
 use super::policy::table::Order;
 use super::reason::{Code, Listed, Reason};
-use super::turn::{Period, turns};
+use super::turn::{Turn, placed};
 use super::work::{Asked, Work};
 use crate::scorecard::{Grade, PolicyName};
 
@@ -83,7 +83,7 @@ pub struct Shares {
     /// The list has at most so many places.
     pub places: u64,
     /// So many of them are for newcomers at most.
-    pub turns: u64,
+    pub newcomer_places: u64,
 }
 
 /// Who is listed, and who is not.
@@ -94,7 +94,7 @@ pub struct Route {
     /// Those who are left out, by address and URL.
     pub excluded: Vec<Exclusion>,
     /// The turn it was made for.
-    pub period: Period,
+    pub turn: Turn,
     /// The policy it was made by.
     pub policy: PolicyName,
     /// How the places were given.
@@ -106,12 +106,12 @@ pub fn choose(
     policy: &RoutingPolicy,
     asked: &Asked,
     candidates: &[Candidate],
-    period: Period,
+    turn: Turn,
 ) -> Route {
     let most = asked.places_max.unwrap_or(u64::MAX).clamp(1, policy.list.places_max);
     let candidates = by_place(candidates);
     let candidates: Vec<_> = candidates.iter().map(Cow::as_ref).collect();
-    let bench = Bench { asked, needs_url: true, period, policy };
+    let bench = Bench { asked, needs_url: true, turn, policy };
     arrange(bench, &candidates, most)
 }
 
@@ -131,7 +131,7 @@ fn share_urls(judged: &mut [Judged<'_>]) {
     let mut first = BTreeMap::<&ServiceUrl, _>::new();
     for it in judged.iter().filter(|it| it.is_able()) {
         let Some(url) = &it.candidate.url else { continue };
-        let rank = (it.rating.is_none(), Reverse(it.value), it.turn, it.candidate.operator);
+        let rank = (it.rating.is_none(), Reverse(it.value), it.lot, it.candidate.operator);
         first.entry(url).and_modify(|best| rank.min(*best).clone_into(best)).or_insert(rank);
     }
     let winners: BTreeMap<ServiceUrl, Address> =
@@ -175,9 +175,10 @@ impl Seating {
         let places = able.min(most);
         let rules = &policy.newcomers;
         let least = u64::from(rules.turns_share_ppm > Ppm(0));
-        let turns = share_of(places, rules.turns_share_ppm).max(least).min(rules.turns_max);
+        let newcomer_places =
+            share_of(places, rules.turns_share_ppm).max(least).min(rules.turns_max);
         let listed_min = able - share_of(able, policy.floor.excluded_share_max_ppm);
-        let shares = Shares { able, listed_min, places, turns };
+        let shares = Shares { able, listed_min, newcomer_places, places };
         Self { per_party_max, shares, taken: BTreeMap::new() }
     }
 
@@ -198,7 +199,7 @@ impl Seating {
         let waiting = self.waiting(&judged);
         // Newcomers take their places from the end of the tiers, but never the only one.
         let room = self.shares.places.saturating_sub(u64::from(!given.is_empty()));
-        let newcomers = turns(&waiting, self.shares.turns.min(room), bench.period);
+        let newcomers = placed(&waiting, self.shares.newcomer_places.min(room), bench.turn);
         for at in &newcomers {
             self.take(party(&judged, *at));
         }
@@ -232,7 +233,7 @@ impl Seating {
                 Order::Score => it.value,
                 Order::Turn => Ppm(0),
             };
-            ranked.push(((tier, it.region, Reverse(score), it.turn), at));
+            ranked.push(((tier, it.region, Reverse(score), it.lot), at));
         }
         ranked.sort_unstable();
         let (given, dropped): (Vec<_>, Vec<_>) =
@@ -260,7 +261,7 @@ impl Seating {
         for (at, it) in judged.iter().enumerate() {
             let is_placed = matches!(it.footing, Footing::Tier(_)) || placed.contains(&at);
             if it.is_able() && !is_placed {
-                rest.push(((Reverse(it.value), it.region, it.turn), at));
+                rest.push(((Reverse(it.value), it.region, it.lot), at));
             }
         }
         rest.sort_unstable();
@@ -283,7 +284,7 @@ impl Seating {
                 continue;
             }
             if it.footing == Footing::Newcomer && it.is_able() {
-                it.reasons.push(Reason::quota_full(self.shares.turns, parties));
+                it.reasons.push(Reason::quota_full(self.shares.newcomer_places, parties));
             }
             if listed.is_none() && it.is_able() && self.is_full(it.candidate.party) {
                 it.reasons.push(Reason::cluster_full(it.candidate.party, self.per_party_max));
@@ -303,7 +304,7 @@ impl Seating {
         }
         entries.sort_unstable_by_key(|entry| entry.place);
         let policy = bench.policy.name();
-        Route { entries, excluded, period: bench.period, policy, shares: self.shares }
+        Route { entries, excluded, turn: bench.turn, policy, shares: self.shares }
     }
 }
 

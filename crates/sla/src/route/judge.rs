@@ -13,7 +13,7 @@ use super::policy::RoutingPolicy;
 use super::policy::table::{Elsewhere, UnknownPrice};
 use super::rating::{Rating, rate};
 use super::reason::Reason;
-use super::turn::{Period, lot};
+use super::turn::{Turn, lot};
 use super::work::{Asked, Work, is_above};
 
 /// What a candidate's score amounts to.
@@ -39,7 +39,7 @@ pub(super) struct Judged<'a> {
     /// Where its region stands among those preferred; less is better.
     pub region: usize,
     /// Its lot in this turn.
-    pub turn: Digest,
+    pub lot: Digest,
     /// What it is taken to be worth beside others that are left out.
     pub value: Ppm,
 }
@@ -57,7 +57,7 @@ pub(super) struct Bench<'a> {
     pub asked: &'a Asked,
     /// Whether one without a URL can be listed.
     pub needs_url: bool,
-    pub period: Period,
+    pub turn: Turn,
     pub policy: &'a RoutingPolicy,
 }
 
@@ -89,8 +89,8 @@ impl<'a> Bench<'a> {
         let offers = served.iter().filter_map(|served| served.offer);
         let mut offers: Vec<_> = offers.collect();
         offers.dedup();
-        let turn = lot(self.period.0, candidate.operator, candidate.url.as_ref());
-        Judged { candidate, footing, offers, rating, reasons, region, turn, value }
+        let lot = lot(self.turn.0, candidate.operator, candidate.url.as_ref());
+        Judged { candidate, footing, offers, rating, reasons, region, lot, value }
     }
 
     /// What it would do of the work within the caps.
@@ -175,7 +175,7 @@ impl<'a> Bench<'a> {
     fn not_seen(&self, candidate: &Candidate) -> Option<Reason> {
         let after = self.policy.list.unseen_after_ms?;
         let last = candidate.last_seen?;
-        let silent = self.policy.start(self.period).since(last)?;
+        let silent = self.policy.start(self.turn).since(last)?;
         (silent > after).then(|| Reason::not_seen(last, after.0))
     }
 

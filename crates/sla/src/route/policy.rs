@@ -11,10 +11,11 @@ use events::identity::Digest;
 use events::unit::{HOUR_MS, Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::turn::Period;
+use super::turn::Turn;
 use super::work::Work;
 use crate::scorecard::PolicyName;
 use crate::trust::Unusable;
+use crate::window::Span;
 use table::{Evidence, Floor, Newcomers, Places, Prices, Regions, Scores, Tier};
 
 /// The routing policy that holds where none is named.
@@ -139,13 +140,20 @@ impl RoutingPolicy {
     }
 
     /// The turn that a moment lies in.
-    pub fn period(&self, at: UnixMillis) -> Period {
-        Period(at.0 / self.period_ms.0.max(1))
+    pub fn turn(&self, at: UnixMillis) -> Turn {
+        Turn(at.0 / self.period_ms.0.max(1))
+    }
+
+    /// Which windows' scores decide: those of the length that it asks for, and until there are any, those of the longest
+    /// that there are.
+    pub fn spans(&self) -> impl Iterator<Item = Span> {
+        let longest = self.scores.window;
+        Span::ALL.iter().copied().rev().filter(move |span| *span <= longest)
     }
 
     /// When a turn began.
-    pub fn start(&self, period: Period) -> UnixMillis {
-        UnixMillis(period.0.saturating_mul(self.period_ms.0))
+    pub fn start(&self, turn: Turn) -> UnixMillis {
+        UnixMillis(turn.0.saturating_mul(self.period_ms.0))
     }
 
     /// Whether scores that end at `scores_to` may answer a question of `now`; none at all may not.

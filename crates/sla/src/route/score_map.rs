@@ -1,6 +1,6 @@
 //! The answer in go-livepeer's words: a map of addresses to regions to scores, for its `-orchPerfStatsUrl`.
 //!
-//! A gateway never forgets a score, so that nobody who was served may ever be missing: who is left out is 0, in words. It
+//! A gateway never forgets a score, so that nobody who was served may ever be missing: who is left out is an explicit 0. It
 //! takes the numbers as a threshold and nothing else, so that they say who is listed, not how good anybody is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use super::candidate::{Candidate, by_operator};
 use super::choose::arrange;
 use super::judge::Bench;
 use super::policy::RoutingPolicy;
-use super::turn::Period;
+use super::turn::Turn;
 use super::work::Asked;
 
 /// The region of gateways that name none.
@@ -40,7 +40,7 @@ pub fn score_map(
     asked: &Asked,
     candidates: &[Candidate],
     served: &Served,
-    period: Period,
+    turn: Turn,
 ) -> ScoreMap {
     let merged = by_operator(candidates);
     let merged: Vec<_> = merged.iter().collect();
@@ -57,7 +57,7 @@ pub fn score_map(
     let mut map: ScoreMap = addresses.map(|address| (address, none.clone())).collect();
     for (name, region) in regions {
         let asked = Asked { region: region.cloned(), ..asked.clone() };
-        let bench = Bench { asked: &asked, needs_url: false, period, policy };
+        let bench = Bench { asked: &asked, needs_url: false, turn, policy };
         for entry in arrange(bench, &merged, u64::MAX).entries {
             let value = map.get_mut(&entry.operator).and_then(|regions| regions.get_mut(name));
             if let Some(value) = value {

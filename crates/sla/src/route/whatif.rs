@@ -11,7 +11,7 @@ mod replay;
 
 use std::collections::BTreeMap;
 
-use events::identity::Address;
+use events::identity::{Address, GatewayName};
 use events::unit::{UnixMillis, Wei};
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use super::candidate::Candidate;
 use super::choose::choose;
 use super::policy::{DAY_MS, Freshness, RoutingPolicy};
 use super::reason::Code;
-use super::turn::Period;
+use super::turn::Turn;
 use super::work::{Asked, Work};
 use crate::scorecard::PolicyName;
 use crate::tally::add;
@@ -27,7 +27,7 @@ use crate::tally::cell::WorkClass;
 use book::Book;
 use estimate::Estimate;
 use record::{Bounds, Carried, Day};
-use replay::{Change, Listing, Scene};
+use replay::{Change, Effect, Listing, Scene};
 
 /// What every figure of a replay rests on, to be shown beside it (docs/routing.md, "What a replay assumes").
 pub const ASSUMPTIONS: &[&str] = &[
@@ -107,6 +107,23 @@ pub struct DayChange {
     pub unknown: u64,
 }
 
+/// What a policy would have changed for a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GatewayChange {
+    /// Cost, where both sides are known.
+    pub cost: CostChange,
+    /// Failures recorded.
+    pub failures: u64,
+    /// Failures avoided less failures caused, in millionths of a failure.
+    pub failures_avoided_millionths: Estimate,
+    /// Jobs recorded.
+    pub jobs: u64,
+    /// Latency, where both sides are known.
+    pub latency: LatencyChange,
+    /// Jobs that would have gone elsewhere.
+    pub moved: u64,
+}
+
 /// What a routing policy would have changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WhatIf {
@@ -120,6 +137,8 @@ pub struct WhatIf {
     pub failures: u64,
     /// Failures avoided less failures caused, in millionths of a failure.
     pub failures_avoided_millionths: Estimate,
+    /// The same for each gateway, by its name, or its address as text; over the days on which it gave work.
+    pub gateways: BTreeMap<GatewayName, GatewayChange>,
     /// Jobs recorded.
     pub jobs: u64,
     /// Latency, where both sides are known.
@@ -160,7 +179,7 @@ pub fn replay(question: Question<'_>, days: &[Day]) -> WhatIf {
     let changes = known.into_iter().map(|(day, (candidates, scores_to))| {
         (day, question.play(&book, day, &candidates, scores_to))
     });
-    let changes = changes.filter(|(_, change)| change.jobs > 0).collect();
+    let changes = changes.filter(|(_, change)| change.all().jobs > 0).collect();
     question.add_up(changes)
 }
 
@@ -206,11 +225,11 @@ impl Question<'_> {
     ) -> (Listing, u64) {
         let asked = Asked { work: vec![Work::from(work)], ..self.asked.clone() };
         let turns = DAY_MS / self.policy.period_ms.0.max(1);
-        let first = self.policy.period(start);
+        let first = self.policy.turn(start);
         let mut listing = Listing::new();
         for turn in 0..turns {
-            let period = Period(first.0.saturating_add(turn));
-            let route = choose(self.policy, &asked, candidates, period);
+            let turn = Turn(first.0.saturating_add(turn));
+            let route = choose(self.policy, &asked, candidates, turn);
             let mut listed: Vec<_> = route.entries.iter().map(|entry| entry.operator).collect();
             listed.sort_unstable();
             listed.dedup();
@@ -238,11 +257,12 @@ impl Question<'_> {
     }
 
     fn add_up(&self, changes: Vec<(u64, Change)>) -> WhatIf {
-        let sum = |of: fn(&Change) -> u64| total(changes.iter().map(|(_, change)| of(change)));
-        let wei = |of: fn(&Change) -> u128| Wei(total_wide(changes.iter().map(|(_, it)| of(it))));
-        let each = |of: &dyn Fn(&Change) -> i128| -> Vec<i128> {
-            changes.iter().map(|(_, change)| of(change)).collect()
-        };
+        let mut gateways = BTreeMap::<&GatewayName, Vec<Effect>>::new();
+        for (name, effect) in changes.iter().flat_map(|(_, change)| &change.gateways) {
+            gateways.entry(name).or_default().push(*effect);
+        }
+        let gateways =
+            gateways.into_iter().map(|(name, days)| (name.clone(), GatewayChange::of(&days)));
         let mut operators = BTreeMap::<Address, Shift>::new();
         let mut unknown = BTreeMap::<Unknown, u64>::new();
         for (_, change) in &changes {
@@ -259,26 +279,46 @@ impl Question<'_> {
                 add(unknown.entry(*why).or_default(), *jobs);
             }
         }
-        let cost_jobs: u64 = sum(|change| change.cost_jobs);
-        let cost_change =
-            each(&|change| signed(change.cost_after_wei) - signed(change.cost_before_wei));
+        let all: Vec<Effect> = changes.iter().map(|(_, change)| change.all()).collect();
+        let all = GatewayChange::of(&all);
         WhatIf {
             assumptions: ASSUMPTIONS,
-            cost: CostChange {
-                after_wei: wei(|change| change.cost_after_wei),
-                before_wei: wei(|change| change.cost_before_wei),
-                change_wei: (cost_jobs > 0).then(|| Estimate::of_sum(&cost_change)),
-                jobs: cost_jobs,
-            },
+            cost: all.cost,
             days: changes.iter().map(|(day, change)| day_change(*day, change)).collect(),
-            failures: sum(|change| change.failures),
-            failures_avoided_millionths: Estimate::of_sum(&each(&|it| it.avoided_millionths)),
-            jobs: sum(|change| change.jobs),
-            latency: latency(&changes),
-            moved: sum(|change| change.moved),
+            failures: all.failures,
+            failures_avoided_millionths: all.failures_avoided_millionths,
+            gateways: gateways.collect(),
+            jobs: all.jobs,
+            latency: all.latency,
+            moved: all.moved,
             operators,
             policy: self.policy.name(),
             unknown,
+        }
+    }
+}
+
+impl GatewayChange {
+    /// What some days amount to.
+    fn of(days: &[Effect]) -> Self {
+        let sum = |of: fn(&Effect) -> u64| total(days.iter().map(of));
+        let wei = |of: fn(&Effect) -> u128| Wei(total_wide(days.iter().map(of)));
+        let cost = |day: &Effect| signed(day.cost_after_wei) - signed(day.cost_before_wei);
+        let costs: Vec<i128> = days.iter().map(cost).collect();
+        let avoided: Vec<i128> = days.iter().map(|day| day.avoided_millionths).collect();
+        let cost_jobs = sum(|day| day.cost_jobs);
+        Self {
+            cost: CostChange {
+                after_wei: wei(|day| day.cost_after_wei),
+                before_wei: wei(|day| day.cost_before_wei),
+                change_wei: (cost_jobs > 0).then(|| Estimate::of_sum(&costs)),
+                jobs: cost_jobs,
+            },
+            failures: sum(|day| day.failures),
+            failures_avoided_millionths: Estimate::of_sum(&avoided),
+            jobs: sum(|day| day.jobs),
+            latency: latency(days),
+            moved: sum(|day| day.moved),
         }
     }
 }
@@ -296,30 +336,29 @@ fn signed(number: u128) -> i128 {
 }
 
 fn day_change(day: u64, change: &Change) -> DayChange {
-    let end = if change.avoided_millionths < 0 { i64::MIN } else { i64::MAX };
+    let all = change.all();
+    let end = if all.avoided_millionths < 0 { i64::MIN } else { i64::MAX };
     DayChange {
         day,
-        failures_avoided_millionths: i64::try_from(change.avoided_millionths).unwrap_or(end),
-        jobs: change.jobs,
-        moved: change.moved,
+        failures_avoided_millionths: i64::try_from(all.avoided_millionths).unwrap_or(end),
+        jobs: all.jobs,
+        moved: all.moved,
         unknown: total(change.unknown.values().copied()),
     }
 }
 
-fn latency(changes: &[(u64, Change)]) -> LatencyChange {
-    let jobs = total(changes.iter().map(|(_, change)| change.latency_jobs));
-    let before = total_wide(changes.iter().map(|(_, change)| change.latency_before_us));
-    let after = total_wide(changes.iter().map(|(_, change)| change.latency_after_us));
-    let days: Vec<_> = changes
+fn latency(days: &[Effect]) -> LatencyChange {
+    let jobs = total(days.iter().map(|day| day.latency_jobs));
+    let before = total_wide(days.iter().map(|day| day.latency_before_us));
+    let after = total_wide(days.iter().map(|day| day.latency_after_us));
+    let changes: Vec<_> = days
         .iter()
-        .map(|(_, it)| {
-            (signed(it.latency_after_us) - signed(it.latency_before_us), it.latency_jobs)
-        })
+        .map(|it| (signed(it.latency_after_us) - signed(it.latency_before_us), it.latency_jobs))
         .collect();
     let many = u128::from(jobs);
     let mean = |number: Option<u128>| number.and_then(|mean| u64::try_from(mean).ok());
     LatencyChange {
-        change_us: Estimate::of_ratio(&days),
+        change_us: Estimate::of_ratio(&changes),
         jobs,
         mean_after_us: mean((jobs > 0).then(|| after.div_ceil(many))),
         mean_before_us: mean(before.checked_div(many)),

@@ -1,16 +1,17 @@
 //! Which work a question, a price cap or a score is about: a pattern over workload, pipeline and model.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use events::body::Price;
 use events::event::Workload;
 use events::identity::{Invalid, Model, Pipeline, Region};
 use events::unit::Ppm;
-use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use super::policy::table::Combine;
 use crate::scorecard::Grade;
+use crate::supply::by_price;
 use crate::tally::cell::WorkClass;
 
 /// Some work. What is absent may be anything, so that an empty pattern is all work.
@@ -133,6 +134,5 @@ pub struct Asked {
 
 /// Whether a price is above a cap, by exact comparison of the two fractions. A cap of no units allows nothing but free work.
 pub fn is_above(price: &Price, cap: &Price) -> bool {
-    let (wei, units) = (BigUint::from(price.wei.0), BigUint::from(price.units));
-    wei * cap.units > BigUint::from(cap.wei.0) * units
+    by_price(price, cap) == Ordering::Greater
 }

@@ -8,7 +8,7 @@ use sla::score::cluster::Cluster;
 use sla::scorecard::{
     Basis, Excluded, FORMAT, Grade, PolicyName, Scorecard, Scored, WorkloadScore,
 };
-use sla::supply::Supply;
+use sla::supply::{Word, offered};
 use sla::tally::cell::WorkClass;
 
 use crate::routing::{address, url};
@@ -61,7 +61,7 @@ fn candidates_are_whoever_a_scorecard_or_an_offer_tells_of() {
         trust: Digest::ZERO,
         window: "2026-01-08T21Z/7d".parse().unwrap(),
     };
-    let supply = |number: u8, at: u8, region: &str| Supply {
+    let supply = |number: u8, at: u8, region: &str| Word {
         at_ms: UnixMillis(u64::from(at)),
         gpus: Vec::new(),
         offers: vec![events::body::capability::Offer {
@@ -77,13 +77,14 @@ fn candidates_are_whoever_a_scorecard_or_an_offer_tells_of() {
         operator: address(number),
         price: None,
         region: Some(region.parse().unwrap()),
-        reporter: address(99),
+        reporter: region.bytes().next().map(address).unwrap(),
         role: Role::Gateway,
         signer: None,
         url: url(at),
         version: None,
     };
     let told = [supply(4, 4, "FRA"), supply(1, 9, "LAX"), supply(1, 9, "FRA")];
+    let told = offered(&told);
     let found = known(Some(&card), &told);
     let names: Vec<_> = found.iter().map(|it| (it.operator.0[0], it.url.clone())).collect();
     assert_eq!(names, [(1, Some(url(1))), (1, Some(url(9))), (3, None), (4, Some(url(4)))]);

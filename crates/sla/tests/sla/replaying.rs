@@ -1,10 +1,16 @@
 //! The replay of value: a worked example reckoned by hand, and the laws that keep it honest.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use events::event::Workload;
 use events::unit::{Millis, UnixMillis, Wei};
 use proptest::prelude::*;
+use sla::rollup::chunk::Chunk;
+use sla::rollup::column::{Came, Column, Plain};
+use sla::rollup::series::{Answer, Question as Sums, SeriesRow};
+use sla::rollup::{Detail, Rollup, RollupKey};
 use sla::route::candidate::{Candidate, Offer};
 use sla::route::policy::RoutingPolicy;
 use sla::route::whatif::estimate::{Estimate, Signed};
@@ -13,7 +19,8 @@ use sla::route::whatif::{Question, Unknown, WhatIf, replay};
 use sla::route::work::{Asked, Work};
 use sla::score::fraction::Mean;
 use sla::scorecard::Grade;
-use sla::tally::cell::WorkClass;
+use sla::tally::cell::{Measure, WorkClass};
+use sla::tally::outcome::Obligation;
 
 use crate::routes::policies;
 use crate::routing::{address, changed, scored};
@@ -265,4 +272,85 @@ fn intervals_are_as_wide_as_the_days_differ() {
     assert_eq!(Estimate::of_ratio(&[(-6, 2), (-9, 3)]), Some(estimate(-3, 0)));
     assert_eq!(Estimate::of_ratio(&[(i128::MAX, 1)]).unwrap().value, Signed(i128::MAX));
     assert_eq!(serde_json::to_string(&Signed(-12)).unwrap(), "\"-12\"");
+}
+
+/// What a question finds in these sums.
+fn rows(rollup: &Rollup, question: &Sums) -> Vec<SeriesRow> {
+    let (chunk, spreads) = Chunk::of(rollup);
+    let mut answer = Answer::new(question);
+    let spread = |measure: Measure| Ok(spreads.get(&measure).cloned().map(Arc::new));
+    let added: Result<(), Infallible> = answer.add(&chunk, spread);
+    added.unwrap();
+    answer.rows()
+}
+
+#[test]
+fn each_gateway_is_told_its_own() {
+    let mut days = two_days();
+    let policy = &RoutingPolicy::standard();
+    let alone = play(policy, &days, &[]);
+    let one = &alone.gateways[&"gateway".parse().unwrap()];
+    assert_eq!((one.jobs, one.moved, one.failures), (alone.jobs, alone.moved, alone.failures));
+    assert_eq!((&one.cost, &one.latency), (&alone.cost, &alone.latency));
+    assert_eq!(one.failures_avoided_millionths, alone.failures_avoided_millionths);
+    // Another gateway that gave all its work to who is listed would have changed nothing.
+    let other = Record { gateway: "other".parse().unwrap(), ..record(1, 40, 1, 200, 10) };
+    days[0].records.push(other);
+    let both = play(policy, &days, &[]);
+    let other = &both.gateways[&"other".parse().unwrap()];
+    assert_eq!((other.jobs, other.failures, other.moved), (40, 1, 0));
+    assert_eq!(both.jobs, alone.jobs + 40);
+    assert!(both.moved > 0);
+    assert_eq!(both.gateways[&"gateway".parse().unwrap()].moved, both.moved);
+}
+
+#[test]
+fn records_are_made_of_signed_sums() {
+    let at = |minute: u64| UnixMillis(20_000 * DAY_MS + minute * 60_000);
+    let of = |collected: bool, named: bool| RollupKey {
+        collected,
+        gateway: named.then(|| address(9)),
+        operator: Some(address(1)),
+        ..RollupKey::default().of_class(&work())
+    };
+    let mut rollup = Rollup::new(Detail::Minute);
+    let mut tell = |key: RollupKey, minute: u64, jobs: u64| {
+        let mut row = rollup.row(key);
+        let sums = row.at(at(minute));
+        sums.add(Column::Plain(Plain::Tenures), jobs);
+        sums.add(Column::Plain(Plain::ServedMs), jobs * 1_000);
+        sums.add(Column::Owed(Obligation::Output, Came::Good), jobs - 2);
+        sums.add(Column::Owed(Obligation::Output, Came::Bad), 1);
+        sums.add(Column::Owed(Obligation::Output, Came::Disputed), 1);
+        sums.add(Column::Plain(Plain::PaidMwei), jobs * 5);
+        for _ in 0..jobs {
+            sums.measure(Measure::FirstOutputMs, 200);
+        }
+    };
+    tell(of(false, true), 0, 10);
+    tell(of(false, true), 59, 5);
+    tell(of(false, true), 60, 12);
+    // The same work, told of by an unsigned feed beside; and some that names no gateway.
+    tell(of(true, true), 0, 10);
+    tell(of(true, true), 59, 5);
+    tell(of(false, false), 60, 4);
+    let days = 20_000..20_001;
+    let found: Vec<_> =
+        rows(&rollup, &Record::question(days.clone())).iter().filter_map(Record::of).collect();
+    let expected = Record {
+        failures: 6,
+        gateway: address(9).to_string().parse().unwrap(),
+        cost_wei: Wei(27 * 5 * 1_000_000),
+        ..record(1, 27, 0, 200, 0)
+    };
+    assert_eq!(found, [(20_000, expected)]);
+    // The busiest hour had 12 and 4, not the 15 that two tellers told of twice.
+    let carried = Carried::of(&rows(&rollup, &Carried::question(days)));
+    let most = Carried {
+        jobs_max: Some(16 * 24),
+        operator: address(1),
+        served_max_ms: Some(Millis(16_000 * 24)),
+        work: work(),
+    };
+    assert_eq!(carried, [most]);
 }

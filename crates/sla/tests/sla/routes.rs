@@ -11,7 +11,7 @@ use sla::route::choose::{Route, choose};
 use sla::route::policy::RoutingPolicy;
 use sla::route::reason::{Code, Listed};
 use sla::route::score_map::{GLOBAL, Served, score_map};
-use sla::route::turn::Period;
+use sla::route::turn::Turn;
 use sla::route::work::{Asked, Work};
 use sla::scorecard::Grade;
 
@@ -102,20 +102,20 @@ proptest! {
         policy in policies(), asked in questions(), mut crowd in crowds(), turn in 0..100u64,
         order: prop::sample::Index,
     ) {
-        let route = choose(&policy, &asked, &crowd, Period(turn));
+        let route = choose(&policy, &asked, &crowd, Turn(turn));
         crowd.reverse();
         let half = order.index(crowd.len() + 1);
         crowd.rotate_left(half);
         // Who is told of twice is no other for it.
         crowd.extend(crowd.first().cloned());
-        prop_assert_eq!(route, choose(&policy, &asked, &crowd, Period(turn)));
+        prop_assert_eq!(route, choose(&policy, &asked, &crowd, Turn(turn)));
     }
 
     #[test]
     fn everybody_is_listed_or_excluded_and_nobody_twice(
         policy in policies(), asked in questions(), crowd in crowds(), turn in 0..100u64,
     ) {
-        let route = choose(&policy, &asked, &crowd, Period(turn));
+        let route = choose(&policy, &asked, &crowd, Turn(turn));
         let all: BTreeSet<_> =
             crowd.iter().map(|it| name(it.operator, it.url.as_ref())).collect();
         let listed = route.entries.iter().map(|it| name(it.operator, it.url.as_ref()));
@@ -138,7 +138,7 @@ proptest! {
     fn floor_quota_party_and_length_hold(
         policy in policies(), asked in questions(), crowd in crowds(), turn in 0..100u64,
     ) {
-        let route = choose(&policy, &asked, &crowd, Period(turn));
+        let route = choose(&policy, &asked, &crowd, Turn(turn));
         let listed = u64::try_from(route.entries.len()).unwrap();
         let most = asked.places_max.unwrap_or(u64::MAX).min(policy.list.places_max);
         prop_assert!(listed <= most);
@@ -171,11 +171,11 @@ proptest! {
         prop_assume!(!crowd.is_empty());
         let at = who.index(crowd.len());
         let of = name(crowd[at].operator, crowd[at].url.as_ref());
-        let before = place(&choose(&policy, &asked, &crowd, Period(turn)), &of);
+        let before = place(&choose(&policy, &asked, &crowd, Turn(turn)), &of);
         for standing in &mut crowd[at].standings {
             standing.score = standing.score.map(|score| Ppm((score.0 + more).min(1_000_000)));
         }
-        let after = place(&choose(&policy, &asked, &crowd, Period(turn)), &of);
+        let after = place(&choose(&policy, &asked, &crowd, Turn(turn)), &of);
         prop_assert!(after <= before, "{before} became {after}");
     }
 
@@ -202,7 +202,7 @@ proptest! {
         let most = u64::try_from(*parties.iter().max().unwrap()).unwrap();
         let mut seen = BTreeSet::new();
         for turn in first..first + cycle * (most + 1) {
-            let route = choose(&policy, &Asked::default(), &crowd, Period(turn));
+            let route = choose(&policy, &Asked::default(), &crowd, Turn(turn));
             seen.extend(route.entries.iter().map(|entry| entry.operator));
             prop_assert_eq!(route.entries[0].operator, address(200));
         }
@@ -218,7 +218,7 @@ proptest! {
             addresses: ever.iter().map(|number| address(*number)).collect(),
             regions: BTreeSet::from(["ANR".parse::<Region>().unwrap()]),
         };
-        let map = score_map(&policy, &asked, &crowd, &served, Period(turn));
+        let map = score_map(&policy, &asked, &crowd, &served, Turn(turn));
         let all: BTreeSet<_> =
             served.addresses.iter().copied().chain(crowd.iter().map(|it| it.operator)).collect();
         prop_assert_eq!(map.keys().copied().collect::<BTreeSet<_>>(), all);
@@ -244,7 +244,7 @@ fn equal_ones_come_first_by_turns() {
     let policy = RoutingPolicy::standard();
     let mut first = BTreeMap::<_, u64>::new();
     for turn in 0..1_000 {
-        let route = choose(&policy, &Asked::default(), &crowd, Period(turn));
+        let route = choose(&policy, &Asked::default(), &crowd, Turn(turn));
         *first.entry(route.entries[0].operator).or_default() += 1;
     }
     // A quarter each; 60 off is more than four standard deviations.
@@ -254,7 +254,7 @@ fn equal_ones_come_first_by_turns() {
     let crowd = [scored(1, 990_000, Grade::A), scored(2, 960_000, Grade::A)];
     let tiered = RoutingPolicy::built_in("tiered-1").unwrap();
     let firsts: BTreeSet<_> = (0..20)
-        .map(|turn| choose(&tiered, &Asked::default(), &crowd, Period(turn)).entries[0].operator)
+        .map(|turn| choose(&tiered, &Asked::default(), &crowd, Turn(turn)).entries[0].operator)
         .collect();
     assert_eq!(firsts.len(), 2);
     assert_eq!(Code::ListFull.as_str(), "list-full");

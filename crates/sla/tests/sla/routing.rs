@@ -9,7 +9,7 @@ use sla::route::choose::{Route, choose};
 use sla::route::policy::{BUILT_IN, Freshness, RoutingPolicy};
 use sla::route::reason::{Code, Listed};
 use sla::route::score_map::{Served, score_map};
-use sla::route::turn::Period;
+use sla::route::turn::Turn;
 use sla::route::work::{Asked, Work};
 use sla::scorecard::Grade;
 
@@ -160,7 +160,7 @@ fn tiers_stand_before_each_other_and_newcomers_after_them() {
         newcomer(5),
         newcomer(6),
     ];
-    let route = choose(&policy, &Asked::default(), &candidates, Period(7));
+    let route = choose(&policy, &Asked::default(), &candidates, Turn(7));
     assert_eq!(route.shares.able, 6);
     assert_eq!(route.shares.listed_min, 3);
     let ours = listed(&route);
@@ -187,7 +187,7 @@ fn the_floor_brings_back_the_least_bad() {
         scored(3, 100_000, Grade::A),
         scored(4, 795_000, Grade::A),
     ];
-    let route = choose(&RoutingPolicy::standard(), &Asked::default(), &candidates, Period(0));
+    let route = choose(&RoutingPolicy::standard(), &Asked::default(), &candidates, Turn(0));
     assert_eq!(listed(&route), [(4, Listed::Floor), (2, Listed::Floor)]);
     assert_eq!(route.entries[0].despite[0].code, Code::ScoreBelow);
     assert_eq!(route.entries[0].value, Ppm(800_000));
@@ -208,7 +208,7 @@ fn one_party_has_its_places_and_one_url_its_one() {
     let mut again = newcomer(9);
     again.url = Some(url(4));
     candidates.push(again);
-    let route = choose(&policy, &Asked::default(), &candidates, Period(3));
+    let route = choose(&policy, &Asked::default(), &candidates, Turn(3));
     assert_eq!(listed(&route), [(1, Listed::Tier), (2, Listed::Tier), (4, Listed::Tier)]);
     assert_eq!(codes(&route, 3), [Code::ClusterFull]);
     assert_eq!(codes(&route, 9), [Code::UrlShared, Code::EvidenceInsufficient]);
@@ -236,7 +236,7 @@ fn what_a_gateway_cannot_use_never_comes_back() {
         ..Asked::default()
     };
     let both = asked(&["text-to-image/small", "text-to-image/big"]);
-    let route = choose(&policy, &both, &candidates, Period(0));
+    let route = choose(&policy, &both, &candidates, Turn(0));
     let mut names: Vec<_> = listed(&route).iter().map(|(number, _)| *number).collect();
     names.sort_unstable();
     assert_eq!(names, [1, 3]);
@@ -249,11 +249,11 @@ fn what_a_gateway_cannot_use_never_comes_back() {
         above.reasons[0].sentence,
         "it asks 101 wei for 1 units for text-to-image/small, above the cap of 100 wei for 1 units"
     );
-    let small = choose(&policy, &asked(&["text-to-image/small"]), &candidates, Period(0));
+    let small = choose(&policy, &asked(&["text-to-image/small"]), &candidates, Turn(0));
     assert!(codes(&small, 3).contains(&Code::NoCapability));
     let cold = Asked { warm: true, ..both };
     candidates[0].offers[0].warm = None;
-    assert!(codes(&choose(&policy, &cold, &candidates, Period(0)), 1).contains(&Code::NotWarm));
+    assert!(codes(&choose(&policy, &cold, &candidates, Turn(0)), 1).contains(&Code::NotWarm));
 }
 
 fn standing(work: Work, score: Option<u32>, grade: Grade) -> Standing {
@@ -273,7 +273,7 @@ fn scores_of_several_works_become_one() {
         let text = with("standard-1", [("combine", format!("{combine:?}"))]);
         let policy = RoutingPolicy::parse(&[&text, work].concat()).unwrap();
         let candidates = std::slice::from_ref(&candidate);
-        let route = choose(&policy, &Asked::default(), candidates, Period(0));
+        let route = choose(&policy, &Asked::default(), candidates, Turn(0));
         assert_eq!(route.entries[0].grade, Grade::C, "the worse of the two");
         assert_eq!(route.entries[0].rests_on.len(), 2);
         route.entries[0].score.unwrap()
@@ -299,7 +299,7 @@ fn a_score_is_taken_from_broader_work_only_as_far_as_allowed() {
         Asked { work: vec![Work::from_cap("text-to-image/small").unwrap()], ..Asked::default() };
     let score = |broader: &str, candidate: &Candidate| {
         let policy = changed("standard-1", [("broader", format!("{broader:?}"))]);
-        let route = choose(&policy, &asked, std::slice::from_ref(candidate), Period(0));
+        let route = choose(&policy, &asked, std::slice::from_ref(candidate), Turn(0));
         route.entries.first().and_then(|entry| entry.score).map(|score| score.0)
     };
     assert_eq!(score("workload", &candidate), None);
@@ -328,7 +328,7 @@ fn grades_regions_and_silence_count() {
     candidates[3].regions.insert("FRA".parse().unwrap());
     let region = |region: &str| Asked { region: Some(region.parse().unwrap()), ..Asked::default() };
     let names = |route: &Route| listed(route).iter().map(|(number, _)| *number).collect::<Vec<_>>();
-    let route = choose(&policy, &region("fra"), &candidates, Period(24));
+    let route = choose(&policy, &region("fra"), &candidates, Turn(24));
     assert_eq!(
         names(&route),
         [4, 2, 1],
@@ -336,18 +336,18 @@ fn grades_regions_and_silence_count() {
     );
     assert_eq!(codes(&route, 3), [Code::GradeBelow]);
     let strict = changed("standard-1", [("elsewhere", "\"exclude\"".to_owned())]);
-    let route = choose(&strict, &region("LAX"), &candidates, Period(24));
+    let route = choose(&strict, &region("LAX"), &candidates, Turn(24));
     assert_eq!(codes(&route, 4), [Code::RegionOther]);
     assert_eq!(names(&route).len(), 3, "an unknown region is no reason");
     // Turn 24 began at 86 400 000; six hours before that are 64 800 000.
     candidates[0].last_seen = Some(UnixMillis(64_799_999));
     candidates[1].last_seen = Some(UnixMillis(64_800_000));
-    let route = choose(&policy, &Asked::default(), &candidates, Period(24));
+    let route = choose(&policy, &Asked::default(), &candidates, Turn(24));
     assert_eq!(codes(&route, 1), [Code::NotSeen]);
     assert!(names(&route).contains(&2));
     let asked =
         Asked { grade_min: Some(Grade::B), score_min: Some(Ppm(970_000)), ..Asked::default() };
-    let route = choose(&policy, &asked, &candidates, Period(24));
+    let route = choose(&policy, &asked, &candidates, Turn(24));
     assert_eq!(names(&route), [4]);
     assert_eq!(codes(&route, 2), [Code::ScoreBelow]);
 }
@@ -360,8 +360,8 @@ fn old_scores_are_no_answer() {
     assert_eq!(at(9_199_999), Freshness::Stale { age_ms: Some(Millis(10_800_001)) });
     assert_eq!(at(20_000_001), Freshness::Fresh { age_ms: Millis(0) });
     assert_eq!(policy.freshness(None, UnixMillis(0)), Freshness::Stale { age_ms: None });
-    assert_eq!(policy.period(UnixMillis(7_200_001)), Period(2));
-    assert_eq!(policy.start(Period(2)), UnixMillis(7_200_000));
+    assert_eq!(policy.turn(UnixMillis(7_200_001)), Turn(2));
+    assert_eq!(policy.start(Turn(2)), UnixMillis(7_200_000));
 }
 
 #[test]
@@ -375,7 +375,7 @@ fn a_score_map_forgets_nobody() {
         addresses: [address(8)].into(),
         regions: ["LAX".parse().unwrap(), "GLOBAL".parse().unwrap()].into(),
     };
-    let map = score_map(&policy, &Asked::default(), &candidates, &served, Period(0));
+    let map = score_map(&policy, &Asked::default(), &candidates, &served, Turn(0));
     let of = |number: u8| -> Vec<(&str, u32)> {
         map[&address(number)].iter().map(|(region, value)| (region.as_str(), value.0)).collect()
     };

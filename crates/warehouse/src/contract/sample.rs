@@ -19,7 +19,7 @@ use sla::rollup::{Detail, Rollup, RollupKey};
 use sla::scorecard::{
     Basis, Excluded, FORMAT, Grade, Indicator, PinnedHour, PolicyName, Scorecard, Scored, digest_of,
 };
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::tally::cell::{Cell, CellKey, Measure, Subject, WorkClass};
 use sla::tally::link::{Link, Tie};
 use sla::tally::outcome::{Counts, Excuse, Obligation, Outcome};
@@ -297,7 +297,7 @@ pub fn record(network: Network, hour: Hour, revision: u32, jobs: u64) -> HourRec
         rollup: rollup(hour, jobs, Detail::Minute),
         scorecard: scorecard(network, hour, jobs),
         settled_ms: hour.end().plus(Millis(900_000 + u64::from(revision))),
-        supply: (0..jobs.min(3)).map(|number| supply(hour, number)).collect(),
+        supply: (0..jobs.min(3)).map(|number| word(hour, number)).collect(),
         tally: tally(jobs),
         tests: (0..jobs.min(3)).map(|number| super::tested::one(hour, number)).collect(),
         used: (0..256).map(|number| number * 3).collect(),
@@ -329,9 +329,9 @@ pub fn sums<'a>(record: &'a HourRecord, scorecard: &'a Scorecard) -> Sums<'a> {
     Sums { rollup: &record.rollup, scorecard, supply: &record.supply, tests: &record.tests }
 }
 
-/// What an orchestrator offered in an hour.
-pub fn supply(hour: Hour, number: u64) -> Supply {
-    Supply {
+/// What a gateway told of an orchestrator in an hour.
+pub fn word(hour: Hour, number: u64) -> Word {
+    Word {
         at_ms: hour.start().plus(Millis(number)),
         gpus: Vec::new(),
         offers: Vec::new(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sla::rollup::column::{Column, Plain};
 use sla::rollup::series::{Question, SeriesRow};
 use sla::rollup::{Detail, Dimension, Minute, Rollup, RollupKey, Sums};
+use sla::supply::offered;
 use sla::tally::cell::Measure;
 use sla::window::Hour;
 
@@ -188,19 +189,18 @@ pub fn minutes_are_kept_for_a_while(home: &dyn Warehouse) {
     assert_eq!(read(last.next()), by_hand(&minutes(last.next(), 2), &question(last.next())));
 }
 
-/// Of several hours the latest offer of each orchestrator at each URL holds.
-pub fn offers_are_those_told_last(home: &dyn Warehouse) {
+/// What is on offer is made of the words of all hours that are asked for.
+pub fn offers_are_made_of_all_words(home: &dyn Warehouse) {
     home.record_hour(&sample::record(NETWORK, HOUR, 0, 3)).unwrap();
     home.record_hour(&sample::record(NETWORK, HOUR.next(), 0, 1)).unwrap();
     let read = |first: Hour, last: Hour| home.supply(NETWORK, first..=last).unwrap().to_vec();
     let of = |hour: Hour, numbers: &[u64]| {
-        numbers.iter().map(|number| sample::supply(hour, *number)).collect::<Vec<_>>()
+        numbers.iter().map(|number| sample::word(hour, *number)).collect::<Vec<_>>()
     };
-    let mut both = [of(HOUR.next(), &[0]), of(HOUR, &[1, 2])].concat();
-    both.sort_by_key(|supply| supply.operator);
+    let both = [of(HOUR, &[0, 1, 2]), of(HOUR.next(), &[0])].concat();
     for _ in 0..2 {
-        assert_eq!(read(HOUR, HOUR.next()), both);
-        assert_eq!(read(HOUR.next(), HOUR.next()), of(HOUR.next(), &[0]));
+        assert_eq!(read(HOUR, HOUR.next()), offered(&both));
+        assert_eq!(read(HOUR.next(), HOUR.next()), offered(&of(HOUR.next(), &[0])));
     }
     home.record_rollup(NETWORK, HOUR.next(), &Rollup::new(Detail::Hour), &[], &[]).unwrap();
     assert_eq!(read(HOUR.next(), HOUR.next()), []);
@@ -210,7 +210,7 @@ pub fn offers_are_those_told_last(home: &dyn Warehouse) {
 /// Whoever had or offered work stays known.
 pub fn operators_are_all_who_had_or_offered_work(home: &dyn Warehouse) {
     home.record_hour(&sample::record(NETWORK, HOUR, 0, 2)).unwrap();
-    let idle = sample::supply(HOUR.next(), 3);
+    let idle = sample::word(HOUR.next(), 3);
     home.record_rollup(NETWORK, HOUR.next(), &Rollup::new(Detail::Hour), &[idle], &[]).unwrap();
     let operators = home.operators(NETWORK).unwrap();
     let known: BTreeSet<_> = operators.iter().map(|row| row.operator).collect();

@@ -19,9 +19,9 @@ const BYTES_MAX: usize = 96 << 20;
 pub enum Key {
     /// A part of the sums of an hour or a day.
     Rollup(Network, Grain, u64, Part),
-    /// What was offered in an hour.
-    Offered(Network, u64),
-    /// What was offered last, of the hours from the first to the second.
+    /// What was told of offers in an hour.
+    Told(Network, u64),
+    /// What is on offer, by the words of the hours from the first to the second.
     Supply(Network, u64, u64),
     /// What tests gave that an hour tells of.
     Tested(Network, u64),

@@ -10,7 +10,7 @@ use sla::hour::EventSet;
 use sla::hour::fact::JobFact;
 use sla::rollup::Rollup;
 use sla::scorecard::{Basis, Scorecard, canonical_bytes};
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::tested::Tested;
 use sla::window::{Hour, Window};
 
@@ -75,7 +75,7 @@ pub fn record_shown(
     network: Network,
     hour: Hour,
     rollup: &Rollup,
-    supply: &[Supply],
+    supply: &[Word],
     tests: &[Tested],
 ) -> Result<(), Error> {
     rollups::record(connection, network, hour, rollup)?;

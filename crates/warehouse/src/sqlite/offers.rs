@@ -1,5 +1,5 @@
-//! What was offered in each hour, what of several hours was offered last, and who ever offered anything. What holds of
-//! two words is said by `sla`.
+//! What was told of offers in each hour, what is on offer by the words of several, and who ever offered anything. What holds
+//! of several words is said by `sla`.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use events::event::Network;
 use events::identity::Address;
 use events::unit::UnixMillis;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sla::supply::{Supply, latest};
+use sla::supply::{Supply, Word, offered};
 use sla::window::Hour;
 
 use crate::Error;
@@ -24,12 +24,12 @@ pub const READ: &str = "read offers";
 /// How many bytes one offer takes in memory, about.
 const SUPPLY_BYTES: usize = 2_048;
 
-/// Keeps what was offered in an hour in place of what was kept before.
+/// Keeps what was told of offers in an hour in place of what was kept before.
 pub fn record(
     connection: &Connection,
     network: Network,
     hour: Hour,
-    supply: &[Supply],
+    supply: &[Word],
 ) -> Result<(), Error> {
     let (network, at) = (number(network), int(RECORD, hour.0)?);
     let bytes = json(RECORD, &supply)?;
@@ -53,7 +53,7 @@ pub fn record(
     Ok(())
 }
 
-/// What was offered last, of what the hours tell.
+/// What is on offer, by what the hours tell.
 pub fn select(
     connection: &Connection,
     cache: &Cache,
@@ -69,11 +69,11 @@ pub fn select(
     )?;
     let all = stamp_of(stamped.iter().map(|(_, stamp)| *stamp));
     let made = cache.get_or(Key::Supply(network, first, last), all, || {
-        let mut offered = Vec::with_capacity(stamped.len());
+        let mut told = Vec::with_capacity(stamped.len());
         for (hour, stamp) in &stamped {
-            offered.push(of_hour(connection, cache, network, *hour, *stamp)?.to_vec());
+            told.push(of_hour(connection, cache, network, *hour, *stamp)?);
         }
-        let supply: Arc<[Supply]> = latest(offered).into();
+        let supply: Arc<[Supply]> = offered(told.iter().flat_map(|words| words.iter())).into();
         Ok(Some((supply.len() * SUPPLY_BYTES, supply)))
     })?;
     Ok(made.unwrap_or_default())
@@ -85,8 +85,8 @@ fn of_hour(
     network: Network,
     hour: u64,
     stamp: i64,
-) -> Result<Arc<[Supply]>, Error> {
-    let read = cache.get_or(Key::Offered(network, hour), stamp, || {
+) -> Result<Arc<[Word]>, Error> {
+    let read = cache.get_or(Key::Told(network, hour), stamp, || {
         let packed: Option<Vec<u8>> = connection
             .prepare_cached("SELECT bytes FROM offered WHERE network = ?1 AND hour = ?2")
             .and_then(|mut statement| {
@@ -95,8 +95,8 @@ fn of_hour(
             })
             .map_err(sql(READ))?;
         let Some(packed) = packed else { return Ok(None) };
-        let supply: Vec<Supply> = unpack(READ, &packed)?;
-        Ok(Some((supply.len() * SUPPLY_BYTES, Arc::from(supply))))
+        let words: Vec<Word> = unpack(READ, &packed)?;
+        Ok(Some((words.len() * SUPPLY_BYTES, Arc::from(words))))
     })?;
     Ok(read.unwrap_or_default())
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State as Given;
-use events::event::Role;
 use events::identity::{Address, ServiceUrl};
 use events::unit::UnixMillis;
 use serde::Serialize;
@@ -49,7 +48,6 @@ pub async fn pipeline_catalog(
         let offers = Offers::read(sources, network, now, WindowHours::default())?;
         let mut entries: BTreeMap<&str, CatalogEntry> = BTreeMap::new();
         for place in offers.places() {
-            let region = place.region.as_ref().filter(|_| place.role == Role::Orchestrator);
             for offer in &place.offers {
                 let name = offer.pipeline.as_str();
                 let entry = entries.entry(name).or_insert_with(|| CatalogEntry {
@@ -59,7 +57,7 @@ pub async fn pipeline_catalog(
                     regions: BTreeSet::new(),
                 });
                 entry.models.extend(offer.model.as_ref().map(ToString::to_string));
-                entry.regions.extend(region.map(ToString::to_string));
+                entry.regions.extend(place.region.as_ref().map(ToString::to_string));
             }
         }
         Ok(entries.into_values().collect())

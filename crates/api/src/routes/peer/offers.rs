@@ -56,7 +56,7 @@ pub type Card<'a> = (Address, &'a str);
 /// A pipeline and one model of it.
 pub type Pair = (String, String);
 
-/// What was offered in a window, each place by its latest word.
+/// What is on offer in a window, each place by the words of all who tell of it.
 pub struct Offers(Arc<[Supply]>);
 
 impl Offers {

@@ -5,14 +5,16 @@ use std::str::FromStr;
 use events::body::Price;
 use events::event::{Network, Workload};
 use events::identity::{Model, Pipeline, Region};
-use events::unit::{Ppm, UnixMillis, Wei};
+use events::unit::{Ppm, Wei};
 use serde::{Deserialize, Deserializer, de};
 use sla::route::choose::{Route, choose};
 use sla::route::policy::table::Combine;
-use sla::route::policy::{Freshness, RoutingPolicy};
+use sla::route::policy::{Freshness, PLACES_MAX, RoutingPolicy};
+use sla::route::turn::Turn;
 use sla::route::work::{Asked, Work};
 use sla::scorecard::Grade;
 use utoipa::IntoParams;
+use warehouse::Reader;
 
 use crate::problem::{Code, Problem};
 use crate::query::LIST_JOINT;
@@ -48,9 +50,6 @@ pub struct RouteQuery {
     /// The maximum number of orchestrators, in addition to the policy's own limit.
     #[param(value_type = u64, required = false, minimum = 1, maximum = 1000)]
     places_max: Option<u64>,
-    /// The routing policy by its name; the instance's own if none is named. `/v1/route/policies` lists them.
-    #[param(value_type = String, required = false, example = "standard-1")]
-    policy: Option<String>,
     /// The maximum price, in wei or as `wei/units`, in addition to the policy's caps.
     #[param(value_type = String, required = false, example = "4000/1")]
     price_max: Option<Cost>,
@@ -118,8 +117,36 @@ impl<'de> Deserialize<'de> for Cost {
     }
 }
 
-/// A question that was answered.
-pub struct Answered {
+/// By which policy.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyQuery {
+    /// The routing policy by its name; the instance's own if none is named. `/v1/route/policies` lists them.
+    #[param(value_type = String, required = false, example = "standard-1")]
+    policy: Option<String>,
+}
+
+/// The policy of this name; the instance's own if none is named.
+pub fn named(policy: Option<&str>, state: &State) -> Result<RoutingPolicy, Problem> {
+    let found = state.policies().get(policy).cloned();
+    found.ok_or_else(|| {
+        let shown: String = policy.unwrap_or_default().chars().take(80).collect();
+        let names: Vec<&str> =
+            state.policies().all().iter().map(|policy| policy.id.as_str()).collect();
+        let instead = format!("Send one of: {}.", names.join(", "));
+        Problem::parameter("policy", format!("there is no routing policy {shown:?}"), instead)
+    })
+}
+
+impl PolicyQuery {
+    /// The policy that is asked for.
+    pub fn policy(&self, state: &State) -> Result<RoutingPolicy, Problem> {
+        named(self.policy.as_deref(), state)
+    }
+}
+
+/// A question, and what is known when it is asked.
+pub struct Situation {
     /// What was asked.
     pub asked: Asked,
     /// Who there is.
@@ -128,27 +155,20 @@ pub struct Answered {
     pub freshness: Freshness,
     /// The network.
     pub network: Network,
-    /// The moment of the question.
-    pub now: UnixMillis,
     /// By which policy.
     pub policy: RoutingPolicy,
+    /// The turn it is asked in.
+    pub turn: Turn,
+}
+
+impl Situation {
     /// The orchestrators that are listed.
-    pub route: Route,
+    pub fn route(&self) -> Route {
+        choose(&self.policy, &self.asked, &self.field.candidates, self.turn)
+    }
 }
 
 impl RouteQuery {
-    /// The policy that is asked for.
-    pub fn policy(&self, state: &State) -> Result<RoutingPolicy, Problem> {
-        let found = state.policies().get(self.policy.as_deref()).cloned();
-        found.ok_or_else(|| {
-            let shown: String = self.policy.iter().flat_map(|id| id.chars()).take(80).collect();
-            let names: Vec<&str> =
-                state.policies().all().iter().map(|policy| policy.id.as_str()).collect();
-            let instead = format!("Send one of: {}.", names.join(", "));
-            Problem::parameter("policy", format!("there is no routing policy {shown:?}"), instead)
-        })
-    }
-
     /// What is asked, in the words of `sla::route`.
     pub fn asked(&self) -> Result<Asked, Problem> {
         let caps = self.caps.iter().flat_map(|Several(caps)| caps).map(|Cap(work)| work.clone());
@@ -163,9 +183,10 @@ impl RouteQuery {
             let detail = "score_min_ppm: more than 1000000";
             return Err(Problem::parameter("score_min_ppm", detail, "Send parts per million."));
         }
-        if self.places_max == Some(0) {
-            let detail = "places_max is 0, which would list nobody";
-            return Err(Problem::parameter("places_max", detail, "Send 1 or more."));
+        if self.places_max.is_some_and(|most| !(1..=PLACES_MAX).contains(&most)) {
+            let detail = format!("places_max: not 1 to {PLACES_MAX}");
+            let instead = format!("Send a whole number from 1 to {PLACES_MAX}.");
+            return Err(Problem::parameter("places_max", detail, instead));
         }
         Ok(Asked {
             combine: self.combine,
@@ -179,28 +200,44 @@ impl RouteQuery {
         })
     }
 
-    /// Answers the question as things stand now.
-    pub async fn answer(&self, state: &State) -> Result<Answered, Problem> {
+    /// What `read` makes of the question as things stand now.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        state: &State,
+        policy: RoutingPolicy,
+        read: impl FnOnce(&dyn Reader, &Situation) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<(Situation, T), Problem> {
         let (network, now) = (state.network(self.network), state.now());
-        let (asked, policy) = (self.asked()?, self.policy(state)?);
+        let asked = self.asked()?;
         let answered = state.read(move |sources| {
-            let field = field(sources.warehouse.as_ref(), network, &policy, now);
-            let field = field.map_err(Problem::warehouse)?;
-            let route = choose(&policy, &asked, &field.candidates, policy.period(now));
-            let freshness = policy.freshness(field.scores_to, now);
-            Ok(Answered { asked, field, freshness, network, now, policy, route })
+            let warehouse = sources.warehouse.as_ref();
+            let field = field(warehouse, network, &policy, now).map_err(Problem::warehouse)?;
+            let freshness = policy.freshness(field.scores_to(), now);
+            let turn = policy.turn(now);
+            let situation = Situation { asked, field, freshness, network, policy, turn };
+            let answer = read(warehouse, &situation)?;
+            Ok((situation, answer))
         });
         answered.await
     }
+
+    /// Who is listed as things stand now.
+    pub async fn answer(
+        &self,
+        state: &State,
+        policy: RoutingPolicy,
+    ) -> Result<(Situation, Route), Problem> {
+        self.ask(state, policy, |_, situation| Ok(situation.route())).await
+    }
 }
 
-impl Answered {
+impl Situation {
     /// Refuses where the scores are too old to be an answer, so that a gateway keeps what it has.
-    pub fn if_fresh(self) -> Result<Self, Problem> {
-        let Freshness::Stale { age_ms } = self.freshness else { return Ok(self) };
+    pub fn check_fresh(&self) -> Result<(), Problem> {
+        let Freshness::Stale { age_ms } = self.freshness else { return Ok(()) };
         let detail = match age_ms {
             Some(age_ms) => format!("the newest scores end {} s ago", age_ms.0 / 1_000),
-            None => format!("no window of {} has scores yet", self.policy.scores.window.hours()),
+            None => format!("no window of {} or less has scores yet", self.policy.scores.window),
         };
         let instead = "Keep the list you have, and ask again later; GET /v1/route/orchestrators shows what is known.";
         Err(Problem::new(Code::Stale, detail, instead))

@@ -6,22 +6,23 @@ use events::identity::{Address, ServiceUrl};
 use events::unit::{Millis, Ppm, UnixMillis};
 use serde::Serialize;
 use sla::route::choose::{Entry, Exclusion};
-use sla::route::policy::Freshness;
+use sla::route::policy::{DEFAULT, Freshness, RoutingPolicy};
 use sla::route::reason::{Code, Listed, Reason};
 use sla::scorecard::Grade;
-use sla::window::Window;
+use sla::window::{Span, Window};
 
-use super::asked::{Answered, RouteQuery};
+use super::asked::{PolicyQuery, RouteQuery, Situation};
+use super::tried::{Tried, TriedProblems};
 use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Problem, Problems};
-use crate::query::{Query, Segments};
+use crate::query::{Queries, Query, Segments};
 use crate::routes::sla_score::ScoringPolicy;
 use crate::schema;
 use crate::state::State;
 
 /// What a list is based on.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Ground {
+pub struct RouteBasis {
     /// How long ago the window of the scores ended, in milliseconds; null if there are no scores.
     #[schema(value_type = Option<u64>)]
     age_ms: Option<Millis>,
@@ -29,6 +30,9 @@ pub struct Ground {
     is_stale: bool,
     /// The routing policy.
     policy: ScoringPolicy,
+    /// The window length that the policy asks for. Until there is a window of that length, the longest there is stands in.
+    #[schema(value_type = schema::Span)]
+    span: Span,
     /// The window of the scores; null if there is none yet.
     #[schema(value_type = Option<schema::Window>)]
     window: Option<Window>,
@@ -39,20 +43,21 @@ pub struct Ground {
     reasons: Reasons,
 }
 
-impl Ground {
-    fn of(answered: &Answered) -> Self {
-        let (age_ms, is_stale) = match answered.freshness {
+impl RouteBasis {
+    fn of(situation: &Situation) -> Self {
+        let (age_ms, is_stale) = match situation.freshness {
             Freshness::Fresh { age_ms } => (Some(age_ms), false),
             Freshness::Stale { age_ms } => (age_ms, true),
         };
         let mut reasons = Reasons::default();
-        let none = || "no window of the policy's length has scores yet".to_owned();
+        let none = || "no window has scores yet".to_owned();
         Self {
             age_ms: reasons.explain("age_ms", age_ms, none),
             is_stale,
-            policy: answered.policy.name().into(),
-            window: reasons.explain("window", answered.field.window, none),
-            turn_ms: answered.policy.start(answered.route.period),
+            policy: situation.policy.name().into(),
+            window: reasons.explain("window", situation.field.window, none),
+            span: situation.policy.scores.window,
+            turn_ms: situation.policy.start(situation.turn),
             reasons,
         }
     }
@@ -66,7 +71,7 @@ pub struct RouteList {
     /// How many are left out; `/v1/route/excluded` says why.
     excluded: usize,
     /// What the list is based on.
-    ground: Ground,
+    basis: RouteBasis,
     /// The list, best first.
     items: Vec<RouteItem>,
     /// The network.
@@ -161,22 +166,44 @@ impl From<Entry> for RouteItem {
 /// The orchestrators that a gateway should use by a routing policy, best first, each with why it is listed. The same in
 /// the form that go-livepeer and other clients read is at `/v1/route/webhook` and `/v1/route/perf-stats`.
 #[utoipa::path(
-    get, path = "/v1/route/orchestrators", tag = "routing", params(RouteQuery),
+    get, path = "/v1/route/orchestrators", tag = "routing", params(RouteQuery, PolicyQuery),
     responses((status = 200, description = "The list.", body = RouteList), Problems),
 )]
 pub async fn orchestrators(
     Given(state): Given<State>,
-    Query(query): Query<RouteQuery>,
+    Queries(query, by): Queries<RouteQuery, PolicyQuery>,
 ) -> Result<Answer<RouteList>, Problem> {
-    let answered = query.answer(&state).await?;
-    let (ground, network) = (Ground::of(&answered), answered.network);
-    let route = answered.route;
+    list(&state, &query, by.policy(&state)?).await
+}
+
+/// Who would be listed
+///
+/// Who would be listed by the policy in the body, which is used once and kept nowhere.
+#[utoipa::path(
+    post, path = "/v1/route/orchestrators", tag = "routing", params(RouteQuery),
+    request_body(content = String, content_type = "application/toml", description = "The policy, as its file.", example = json!(DEFAULT)),
+    responses((status = 200, description = "The list.", body = RouteList), TriedProblems, Problems),
+)]
+pub async fn try_orchestrators(
+    Given(state): Given<State>,
+    Query(query): Query<RouteQuery>,
+    Tried(policy): Tried,
+) -> Result<Answer<RouteList>, Problem> {
+    list(&state, &query, policy).await
+}
+
+async fn list(
+    state: &State,
+    query: &RouteQuery,
+    policy: RoutingPolicy,
+) -> Result<Answer<RouteList>, Problem> {
+    let (situation, route) = query.answer(state, policy).await?;
     let list = RouteList {
         able: route.shares.able,
+        basis: RouteBasis::of(&situation),
         excluded: route.excluded.len(),
-        ground,
         items: route.entries.into_iter().map(RouteItem::from).collect(),
-        network,
+        network: situation.network,
     };
     Ok(Answer::for_ms(A_SECOND_MS, list))
 }
@@ -185,7 +212,7 @@ pub async fn orchestrators(
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteExcluded {
     /// What the list is based on.
-    ground: Ground,
+    basis: RouteBasis,
     /// The orchestrators that are left out, by address and URL.
     items: Vec<ExcludedItem>,
     /// The network.
@@ -241,24 +268,48 @@ impl From<Exclusion> for ExcludedItem {
 /// Every orchestrator that `/v1/route/orchestrators` with the same parameters leaves out, each with every reason that
 /// applies.
 #[utoipa::path(
-    get, path = "/v1/route/excluded", tag = "routing", params(RouteQuery),
+    get, path = "/v1/route/excluded", tag = "routing", params(RouteQuery, PolicyQuery),
     responses((status = 200, description = "The orchestrators that are left out.", body = RouteExcluded), Problems),
 )]
 pub async fn excluded(
     Given(state): Given<State>,
-    Query(query): Query<RouteQuery>,
+    Queries(query, by): Queries<RouteQuery, PolicyQuery>,
 ) -> Result<Answer<RouteExcluded>, Problem> {
-    let answered = query.answer(&state).await?;
-    let (ground, network) = (Ground::of(&answered), answered.network);
-    let items = answered.route.excluded.into_iter().map(ExcludedItem::from).collect();
-    Ok(Answer::for_ms(A_SECOND_MS, RouteExcluded { ground, items, network }))
+    list_excluded(&state, &query, by.policy(&state)?).await
+}
+
+/// Who would be left out
+///
+/// Everybody whom the policy in the body would leave out; it is used once and kept nowhere.
+#[utoipa::path(
+    post, path = "/v1/route/excluded", tag = "routing", params(RouteQuery),
+    request_body(content = String, content_type = "application/toml", description = "The policy, as its file.", example = json!(DEFAULT)),
+    responses((status = 200, description = "Those who would be left out.", body = RouteExcluded), TriedProblems, Problems),
+)]
+pub async fn try_excluded(
+    Given(state): Given<State>,
+    Query(query): Query<RouteQuery>,
+    Tried(policy): Tried,
+) -> Result<Answer<RouteExcluded>, Problem> {
+    list_excluded(&state, &query, policy).await
+}
+
+async fn list_excluded(
+    state: &State,
+    query: &RouteQuery,
+    policy: RoutingPolicy,
+) -> Result<Answer<RouteExcluded>, Problem> {
+    let (situation, route) = query.answer(state, policy).await?;
+    let (basis, network) = (RouteBasis::of(&situation), situation.network);
+    let items = route.excluded.into_iter().map(ExcludedItem::from).collect();
+    Ok(Answer::for_ms(A_SECOND_MS, RouteExcluded { basis, items, network }))
 }
 
 /// One orchestrator, at all its service URLs.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RouteOne {
     /// What the list is based on.
-    ground: Ground,
+    basis: RouteBasis,
     /// Where it is left out, and why.
     excluded: Vec<ExcludedItem>,
     /// Where it is listed, and why.
@@ -274,24 +325,25 @@ pub struct RouteOne {
 /// URLs.
 #[utoipa::path(
     get, path = "/v1/route/orchestrators/{operator}", tag = "routing",
-    params(("operator" = inline(schema::Address), Path, description = "The operator."), RouteQuery),
+    params(("operator" = inline(schema::Address), Path, description = "The operator."), RouteQuery, PolicyQuery),
     responses((status = 200, description = "Whether it is listed, and why.", body = RouteOne), Problems),
 )]
 pub async fn orchestrator(
     Given(state): Given<State>,
     segments: Segments,
-    Query(query): Query<RouteQuery>,
+    Queries(query, by): Queries<RouteQuery, PolicyQuery>,
 ) -> Result<Answer<RouteOne>, Problem> {
     let operator: Address = segments.parse("operator", "Send 0x and 40 lower-case hex digits.")?;
-    let answered = query.answer(&state).await?;
-    let (ground, network) = (Ground::of(&answered), answered.network);
-    let (entries, excluded) = (answered.route.entries, answered.route.excluded);
-    let listed: Vec<RouteItem> = entries
+    let (situation, route) = query.answer(&state, by.policy(&state)?).await?;
+    let (basis, network) = (RouteBasis::of(&situation), situation.network);
+    let listed: Vec<RouteItem> = route
+        .entries
         .into_iter()
         .filter(|entry| entry.operator == operator)
         .map(RouteItem::from)
         .collect();
-    let excluded: Vec<ExcludedItem> = excluded
+    let excluded: Vec<ExcludedItem> = route
+        .excluded
         .into_iter()
         .filter(|excluded| excluded.operator == operator)
         .map(ExcludedItem::from)
@@ -301,5 +353,5 @@ pub async fn orchestrator(
         let instead = "GET /v1/route/orchestrators and /v1/route/excluded list every orchestrator.";
         return Err(Problem::absent(detail, instead).about("operator"));
     }
-    Ok(Answer::for_ms(A_SECOND_MS, RouteOne { ground, excluded, listed, network }))
+    Ok(Answer::for_ms(A_SECOND_MS, RouteOne { basis, excluded, listed, network }))
 }

@@ -2,7 +2,7 @@
 //!
 //! A gateway merges what it reads and forgets nobody, takes one wrong member for a reason to discard all, and reads one
 //! region and the member `score` (`starter.go`, `refreshOrchPerfScoreLoop`). So every address that was ever known is in it,
-//! in every region, as a number, 0 in words for whoever is left out.
+//! in every region, as a number, an explicit 0 for whoever is left out.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,11 @@ use events::unit::Ppm;
 use serde::{Serialize, Serializer};
 use sla::route::score_map::score_map;
 
-use super::asked::{Answered, RouteQuery};
+use super::asked::{PolicyQuery, RouteQuery, Situation};
 use crate::answer::{A_SECOND_MS, Answer};
 use crate::problem::{Problem, Problems};
-use crate::query::Query;
+use crate::query::Queries;
+use crate::routing::served;
 use crate::state::State;
 
 /// Named values, as a gateway reads them.
@@ -46,15 +47,20 @@ type Map = BTreeMap<Address, BTreeMap<String, PerfStats>>;
 /// policy's value while it is their turn. If the scores are too old the answer is 503, which a gateway ignores, so that
 /// it keeps the scores it has.
 #[utoipa::path(
-    get, path = "/v1/route/perf-stats", tag = "routing", params(RouteQuery),
+    get, path = "/v1/route/perf-stats", tag = "routing", params(RouteQuery, PolicyQuery),
     responses((status = 200, description = "The scores.", body = BTreeMap<String, BTreeMap<String, PerfStats>>), Problems),
 )]
 pub async fn perf_stats(
     Given(state): Given<State>,
-    Query(query): Query<RouteQuery>,
+    Queries(query, by): Queries<RouteQuery, PolicyQuery>,
 ) -> Result<Answer<Map>, Problem> {
-    let Answered { asked, field, now, policy, .. } = query.answer(&state).await?.if_fresh()?;
-    let scores = score_map(&policy, &asked, &field.candidates, &field.served, policy.period(now));
+    let scores = query.ask(&state, by.policy(&state)?, |warehouse, situation| {
+        situation.check_fresh()?;
+        let Situation { asked, field, network, policy, turn, .. } = situation;
+        let served = served(warehouse, *network, field).map_err(Problem::warehouse)?;
+        Ok(score_map(policy, asked, &field.candidates, &served, *turn))
+    });
+    let (_, scores) = scores.await?;
     let regions = |regions: BTreeMap<String, Ppm>| {
         regions.into_iter().map(|(name, score)| (name, PerfStats { score: Share(score) })).collect()
     };

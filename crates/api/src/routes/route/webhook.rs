@@ -8,10 +8,10 @@ use axum::extract::State as Given;
 use events::identity::{Address, ServiceUrl};
 use serde::Serialize;
 
-use super::asked::RouteQuery;
+use super::asked::{PolicyQuery, RouteQuery};
 use crate::answer::{A_SECOND_MS, Answer};
 use crate::problem::{Code, Problem, Problems};
-use crate::query::Query;
+use crate::query::Queries;
 use crate::schema;
 use crate::state::State;
 
@@ -31,15 +31,16 @@ pub struct Discovered {
 /// For go-livepeer's `-orchWebhookUrl` and the python gateway: a bare list, best first, without scores. If the scores
 /// are too old, or nobody can be listed, the answer is 503, so that the gateway keeps the list it has.
 #[utoipa::path(
-    get, path = "/v1/route/webhook", tag = "routing", params(RouteQuery),
+    get, path = "/v1/route/webhook", tag = "routing", params(RouteQuery, PolicyQuery),
     responses((status = 200, description = "The list.", body = Vec<Discovered>), Problems),
 )]
 pub async fn webhook(
     Given(state): Given<State>,
-    Query(query): Query<RouteQuery>,
+    Queries(query, by): Queries<RouteQuery, PolicyQuery>,
 ) -> Result<Answer<Vec<Discovered>>, Problem> {
-    let answered = query.answer(&state).await?.if_fresh()?;
-    let entries = answered.route.entries.into_iter();
+    let (situation, route) = query.answer(&state, by.policy(&state)?).await?;
+    situation.check_fresh()?;
+    let entries = route.entries.into_iter();
     let listed: Vec<Discovered> = entries
         .filter_map(|entry| Some(Discovered { address: entry.url?, eth_address: entry.operator }))
         .collect();

@@ -4,11 +4,13 @@ use axum::extract::State as Given;
 use events::event::Network;
 use serde::Serialize;
 use serde::{Deserialize, Deserializer, de};
+use sla::route::policy::{DEFAULT, RoutingPolicy};
 use sla::route::whatif::record::Bounds;
 use sla::route::whatif::{Question, WhatIf, replay};
 use utoipa::IntoParams;
 
-use super::asked::RouteQuery;
+use super::asked::{RouteQuery, named};
+use super::tried::{Tried, TriedProblems};
 use crate::answer::Answer;
 use crate::problem::{Problem, Problems};
 use crate::query::Queries;
@@ -21,13 +23,26 @@ use crate::state::State;
 const HOLDS_MS: u64 = 600_000;
 
 /// Over which days.
-#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct DaysQuery {
     /// How many whole days before today, in UTC, 1 to 28; 7 if not given.
     #[serde(default)]
     #[param(value_type = u64, required = false, minimum = 1, maximum = 28)]
     days: Days,
+}
+
+/// Over which days, and by which policy.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayQuery {
+    /// So many whole days before today, in UTC, 1 to 28; 7 if not given.
+    #[serde(default)]
+    #[param(value_type = u64, required = false, minimum = 1, maximum = 28)]
+    days: Days,
+    /// The routing policy by its name; the instance's own if none is named. `/v1/route/policies` lists them.
+    #[param(value_type = String, required = false, example = "standard-1")]
+    policy: Option<String>,
 }
 
 /// 1 to 28 days.
@@ -69,17 +84,43 @@ pub struct WhatIfAnswer {
 /// the way each gateway shares its work: failures avoided, latency, cost, who gains and who loses, each with an
 /// interval from the differences between days. docs/routing.md says what it assumes and does not promise.
 #[utoipa::path(
-    get, path = "/v1/route/whatif", tag = "routing", params(RouteQuery, DaysQuery),
-    extensions(("x-naap-cost" = json!(50))),
+    get, path = "/v1/route/whatif", tag = "routing", params(RouteQuery, ReplayQuery),
+    extensions(("x-naap-cost" = json!(300))),
     responses((status = 200, description = "What would have changed.", body = WhatIfAnswer), Problems),
 )]
 pub async fn whatif(
     Given(state): Given<State>,
-    Queries(query, DaysQuery { days: Days(days) }): Queries<RouteQuery, DaysQuery>,
+    Queries(query, ReplayQuery { days, policy }): Queries<RouteQuery, ReplayQuery>,
+) -> Result<Answer<WhatIfAnswer>, Problem> {
+    replayed(&state, &query, days, named(policy.as_deref(), &state)?).await
+}
+
+/// What a policy would have changed, were it this one
+///
+/// The same replay of the policy in the body, which is used once and kept nowhere.
+#[utoipa::path(
+    post, path = "/v1/route/whatif", tag = "routing", params(RouteQuery, DaysQuery),
+    request_body(content = String, content_type = "application/toml", description = "The policy, as its file.", example = json!(DEFAULT)),
+    extensions(("x-naap-cost" = json!(300))),
+    responses((status = 200, description = "What would have changed.", body = WhatIfAnswer), TriedProblems, Problems),
+)]
+pub async fn try_whatif(
+    Given(state): Given<State>,
+    Queries(query, DaysQuery { days }): Queries<RouteQuery, DaysQuery>,
+    Tried(policy): Tried,
+) -> Result<Answer<WhatIfAnswer>, Problem> {
+    replayed(&state, &query, days, policy).await
+}
+
+async fn replayed(
+    state: &State,
+    query: &RouteQuery,
+    Days(days): Days,
+    policy: RoutingPolicy,
 ) -> Result<Answer<WhatIfAnswer>, Problem> {
     let (network, now) = (state.network(query.network), state.now());
-    let (asked, policy) = (query.asked()?, query.policy(&state)?);
-    let what_if = state.read(move |sources| {
+    let asked = query.asked()?;
+    let what_if = state.replay(move |sources| {
         let past = past(sources.warehouse.as_ref(), network, &policy, now, days);
         let past = past.map_err(Problem::warehouse)?;
         let (bounds, carried) = (Bounds::default(), past.carried.as_slice());

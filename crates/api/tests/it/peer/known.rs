@@ -11,7 +11,7 @@ use sla::hour::fact::{Answer, JobFact, State};
 use sla::rollup::column::{Came, Column, Plain};
 use sla::rollup::{Detail, Rollup, RollupKey, Sums};
 use sla::scorecard::{Grade, WorkloadScore};
-use sla::supply::Supply;
+use sla::supply::Word;
 use sla::tally::cell::{Measure, WorkClass};
 use sla::tally::outcome::Obligation;
 use sla::window::Hour;
@@ -191,8 +191,8 @@ fn gpu(id: Option<&str>, name: Option<&str>, is_live: bool) -> Gpu {
 }
 
 /// Two places: the first offers everything, the second live video that it does not say is loaded.
-pub fn supply() -> Vec<Supply> {
-    let first = Supply {
+pub fn supply() -> Vec<Word> {
+    let first = Word {
         gpus: vec![
             gpu(Some("GPU-1"), Some("RTX 4090"), true),
             gpu(Some("GPU-2"), None, false),
@@ -204,12 +204,12 @@ pub fn supply() -> Vec<Supply> {
             offer("my cap", None, None, Some((5, 2))),
             offer("llm", Some("llama"), Some(true), Some((u128::MAX, 1))),
         ],
-        ..sample::supply(HOUR, 0)
+        ..sample::word(HOUR, 0)
     };
-    let second = Supply {
+    let second = Word {
         gpus: vec![gpu(Some("GPU-1"), Some("RTX 4090"), true)],
         offers: vec![offer(LIVE, Some(MODEL), None, Some((2_000, 1)))],
-        ..sample::supply(HOUR, 1)
+        ..sample::word(HOUR, 1)
     };
     vec![first, second]
 }
@@ -240,12 +240,7 @@ pub fn request(number: u64, workload: Workload, state: State) -> JobFact {
 }
 
 /// A record of an hour with these sums and jobs.
-pub fn record(
-    hour: Hour,
-    rollup: Rollup,
-    mut jobs: Vec<JobFact>,
-    supply: Vec<Supply>,
-) -> HourRecord {
+pub fn record(hour: Hour, rollup: Rollup, mut jobs: Vec<JobFact>, supply: Vec<Word>) -> HourRecord {
     jobs.sort_by_key(|job| job.job_id);
     let mut record =
         HourRecord { jobs, rollup, supply, ..sample::record(sample::NETWORK, hour, 0, 4) };

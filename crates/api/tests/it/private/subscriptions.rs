@@ -14,7 +14,7 @@ use events::unit::UnixMillis;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use sla::rollup::{Detail, Rollup};
-use sla::supply::Supply;
+use sla::supply::Word;
 use warehouse::Warehouse as _;
 use warehouse::contract::sample;
 
@@ -75,9 +75,9 @@ fn world() -> World {
     let sign_in = Some(SignIn::new(settings()).unwrap());
     let keeper: Option<Arc<dyn Keeper>> = Some(Arc::new(Shelf::default()));
     let world = World::with_private(Private { keeper, sign_in, ..Private::default() });
-    let offers = [7, 8].map(|number| Supply {
+    let offers = [7, 8].map(|number| Word {
         operator: address_of(secret(number).verifying_key()),
-        ..sample::supply(sample::HOUR, u64::from(number))
+        ..sample::word(sample::HOUR, u64::from(number))
     });
     let (hour, rollup) = (sample::HOUR, Rollup::new(Detail::Hour));
     world.warehouse.record_rollup(sample::NETWORK, hour, &rollup, &offers, &[]).unwrap();

@@ -7,6 +7,7 @@ use events::unit::Ppm;
 use super::{BUILT_IN, DAY_MS, PLACES_MAX, RoutingPolicy};
 use crate::policy::Wrong;
 use crate::scorecard::Grade;
+use crate::window::Span;
 
 /// The most tiers, caps, kinds of work and regions that a policy may name.
 const ROWS_MAX: usize = 256;
@@ -80,6 +81,11 @@ impl RoutingPolicy {
     }
 
     fn check_scores(&self) -> Result<(), Wrong> {
+        if self.scores.window == Span::Hour {
+            let why =
+                "window is 1h, not 24h, 7d or 28d: scores of an hour jump too much to route by";
+            return Err(Wrong::at("window", why));
+        }
         let mut seen = BTreeSet::new();
         for (at, row) in self.scores.work.iter().enumerate() {
             let wrong = |why: String| Err(Wrong::in_table("[[scores.work]]", at, why));

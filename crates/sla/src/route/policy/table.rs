@@ -5,7 +5,7 @@
 use events::event::Workload;
 use events::identity::{Model, Pipeline, Region};
 use events::unit::{Millis, Ppm, Wei};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use crate::route::work::Work;
 use crate::scorecard::Grade;
@@ -102,7 +102,6 @@ pub struct Scores {
     /// Scores that end earlier than this before the question are no answer.
     pub stale_after_ms: Millis,
     /// The window whose scores count.
-    #[serde(serialize_with = "write_span", deserialize_with = "read_span")]
     pub window: Span,
     /// The work whose scores count where a question names none; all of it where this is empty.
     #[serde(default)]
@@ -205,21 +204,6 @@ pub struct Tier {
     pub name: String,
     /// The score it needs.
     pub score_min_ppm: Ppm,
-}
-
-/// The spans whose scores may count: an hour's scores jump too much to route by.
-const SPANS: &[(&str, Span)] = &[("24h", Span::Day), ("7d", Span::Week), ("28d", Span::FourWeeks)];
-
-fn read_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    let span = SPANS.iter().find(|(word, _)| *word == text);
-    let wrong = || de::Error::custom(format!("window {text:?} is not 24h, 7d or 28d"));
-    span.map(|(_, span)| *span).ok_or_else(wrong)
-}
-
-fn write_span<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
-    let word = SPANS.iter().find(|(_, known)| known == span);
-    serializer.serialize_str(word.map_or("1h", |(word, _)| word))
 }
 
 /// A table that names work by three members of its own: serde cannot deny unknown members of a flattened struct.

@@ -23,21 +23,27 @@ const MICROS: u128 = 1_000;
 /// In how many of a day's turns an operator would have been listed; of those missing here nothing was known.
 pub(super) type Listing = BTreeMap<Address, u64>;
 
-/// What a day would have changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Change {
+/// What became of the jobs of one gateway, or of all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Effect {
     pub avoided_millionths: i128,
     pub cost_after_wei: u128,
     pub cost_before_wei: u128,
     pub cost_jobs: u64,
     pub failures: u64,
-    pub gained: BTreeMap<Address, u64>,
     pub jobs: u64,
     pub latency_after_us: u128,
     pub latency_before_us: u128,
     pub latency_jobs: u64,
-    pub lost: BTreeMap<Address, u64>,
     pub moved: u64,
+}
+
+/// What a day would have changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub gained: BTreeMap<Address, u64>,
+    pub gateways: BTreeMap<GatewayName, Effect>,
+    pub lost: BTreeMap<Address, u64>,
     pub served: BTreeMap<Address, u64>,
     pub unknown: BTreeMap<Unknown, u64>,
 }
@@ -52,10 +58,37 @@ impl Change {
     /// Counts what was recorded, whatever becomes of it.
     pub fn count(&mut self, page: &Page) {
         for (operator, sums) in &page.all {
-            add(&mut self.jobs, sums.jobs);
-            add(&mut self.failures, sums.failures);
             add(self.served.entry(*operator).or_default(), sums.jobs);
         }
+        for (gateway, given) in &page.gateways {
+            let effect = self.gateways.entry(gateway.clone()).or_default();
+            for sums in given.values() {
+                add(&mut effect.jobs, sums.jobs);
+                add(&mut effect.failures, sums.failures);
+            }
+        }
+    }
+
+    /// What became of the jobs of all gateways together.
+    pub fn all(&self) -> Effect {
+        let mut all = Effect::default();
+        self.gateways.values().for_each(|effect| all.add(effect));
+        all
+    }
+}
+
+impl Effect {
+    fn add(&mut self, other: &Self) {
+        self.avoided_millionths = self.avoided_millionths.saturating_add(other.avoided_millionths);
+        self.cost_after_wei = self.cost_after_wei.saturating_add(other.cost_after_wei);
+        self.cost_before_wei = self.cost_before_wei.saturating_add(other.cost_before_wei);
+        add(&mut self.cost_jobs, other.cost_jobs);
+        add(&mut self.failures, other.failures);
+        add(&mut self.jobs, other.jobs);
+        self.latency_after_us = self.latency_after_us.saturating_add(other.latency_after_us);
+        self.latency_before_us = self.latency_before_us.saturating_add(other.latency_before_us);
+        add(&mut self.latency_jobs, other.latency_jobs);
+        add(&mut self.moved, other.moved);
     }
 
     /// Moves jobs from one whose outcomes were `from` to one whose outcomes are `to`.
@@ -193,8 +226,9 @@ impl Scene<'_> {
             let taken = room.take(receiver, jobs, donor.sums.served_each());
             change.leave(jobs - taken, Unknown::NoRoom);
             if taken > 0 {
-                change.shift(taken, donor.sums, &rates);
-                add(&mut change.moved, taken);
+                let effect = change.gateways.entry(donor.gateway.clone()).or_default();
+                effect.shift(taken, donor.sums, &rates);
+                add(&mut effect.moved, taken);
                 add(change.lost.entry(donor.operator).or_default(), taken);
                 add(change.gained.entry(receiver).or_default(), taken);
             }
