@@ -128,6 +128,20 @@ words! {
     }
 }
 
+impl Pipeline {
+    /// The kind of work of a pipeline that go-livepeer has built in; none for any other, such as a BYOC capability.
+    pub fn workload(&self) -> Option<Workload> {
+        Some(match self.as_str() {
+            "live-video-to-video" => Workload::LiveVideo,
+            "llm" => Workload::Llm,
+            "text-to-image" | "image-to-image" | "image-to-video" | "text-to-video" | "upscale"
+            | "audio-to-text" | "segment-anything-2" | "image-to-text" | "text-to-speech"
+            | "noop" => Workload::AiBatch,
+            _ => return None,
+        })
+    }
+}
+
 words! {
     /// Whether somebody wanted the work or wanted to measure it.
     Origin {
@@ -361,4 +375,23 @@ fn optional<'a, T: Deserialize<'a>>(
 
 fn too_large(bytes: usize) -> Refusal {
     Refusal::new(Defect::EventTooLarge, format_args!("{bytes} bytes, at most {MAX_EVENT_BYTES}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_built_in_pipelines_have_a_workload() {
+        for (name, workload) in [
+            ("live-video-to-video", Some(Workload::LiveVideo)),
+            ("llm", Some(Workload::Llm)),
+            ("text-to-image", Some(Workload::AiBatch)),
+            ("noop", Some(Workload::AiBatch)),
+            ("openai-chat", None),
+            ("Text-to-image", None),
+        ] {
+            assert_eq!(name.parse::<Pipeline>().unwrap().workload(), workload, "{name}");
+        }
+    }
 }

@@ -13,17 +13,17 @@ pub(super) const LIVE_VIDEO: &str = "live-video-to-video";
 pub(super) const BYOC: u64 = 37;
 
 /// go-livepeer's capability ids for AI and the pipelines they stand for (`core/capabilities.go`).
-const CAPABILITIES: &[(u64, &str, Workload)] = &[
-    (27, "text-to-image", Workload::AiBatch),
-    (28, "image-to-image", Workload::AiBatch),
-    (29, "image-to-video", Workload::AiBatch),
-    (30, "upscale", Workload::AiBatch),
-    (31, "audio-to-text", Workload::AiBatch),
-    (32, "segment-anything-2", Workload::AiBatch),
-    (33, "llm", Workload::Llm),
-    (34, "image-to-text", Workload::AiBatch),
-    (35, LIVE_VIDEO, Workload::LiveVideo),
-    (36, "text-to-speech", Workload::AiBatch),
+const CAPABILITIES: &[(u64, &str)] = &[
+    (27, "text-to-image"),
+    (28, "image-to-image"),
+    (29, "image-to-video"),
+    (30, "upscale"),
+    (31, "audio-to-text"),
+    (32, "segment-anything-2"),
+    (33, "llm"),
+    (34, "image-to-text"),
+    (35, LIVE_VIDEO),
+    (36, "text-to-speech"),
 ];
 
 /// What kind of work something is about.
@@ -49,8 +49,8 @@ impl Work {
         if id == BYOC {
             return Self::of(Workload::Byoc, Some(constraint), None);
         }
-        match CAPABILITIES.iter().find(|(known, ..)| *known == id) {
-            Some((_, pipeline, workload)) => Self::of(*workload, Some(pipeline), Some(constraint)),
+        match CAPABILITIES.iter().find(|(known, _)| *known == id) {
+            Some((_, name)) => Self::of(workload(name), Some(name), Some(constraint)),
             None => Self::default(),
         }
     }
@@ -82,19 +82,19 @@ impl Work {
 
 /// The pipeline a capability id stands for.
 pub(super) fn pipeline(id: u64) -> Option<&'static str> {
-    CAPABILITIES.iter().find(|(known, ..)| *known == id).map(|(_, pipeline, _)| *pipeline)
+    CAPABILITIES.iter().find(|(known, _)| *known == id).map(|(_, pipeline)| *pipeline)
 }
 
 /// The workload of a pipeline: requests, where we know nothing of it.
 pub(super) fn workload(pipeline: &str) -> Workload {
-    let known = CAPABILITIES.iter().find(|(_, name, _)| *name == pipeline);
-    known.map_or(Workload::AiBatch, |(.., workload)| *workload)
+    let known = pipeline.parse().ok().and_then(|pipeline: Pipeline| pipeline.workload());
+    known.unwrap_or(Workload::AiBatch)
 }
 
 /// Whether a name is a pipeline's and so no model's. `noop` is both and counts as a model.
 pub(super) fn is_pipeline(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    lower == "text-to-video" || CAPABILITIES.iter().any(|(_, pipeline, _)| *pipeline == lower)
+    lower == "text-to-video" || CAPABILITIES.iter().any(|(_, pipeline)| *pipeline == lower)
 }
 
 /// The one spelling of a live model that goes by several.
@@ -129,4 +129,19 @@ pub(super) fn orchestrator_info(data: &Object<'_>) -> Orchestrator {
 pub(super) fn plain(name: &str) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     ((1..=48).contains(&name.len()) && name.bytes().all(is_plain)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_capability_is_of_a_built_in_pipeline() {
+        for (id, name) in CAPABILITIES {
+            let built_in = name.parse::<Pipeline>().unwrap().workload();
+            assert!(built_in.is_some(), "{name}");
+            assert_eq!(Work::of_capability(*id, "").workload, built_in, "{name}");
+        }
+        assert_eq!(workload("text-to-sculpture"), Workload::AiBatch);
+    }
 }

@@ -14,31 +14,9 @@ use super::asked::WindowHours;
 use crate::problem::Problem;
 use crate::state::Sources;
 
-/// The pipeline of live video.
-pub const LIVE_VIDEO: &str = "live-video-to-video";
-
-/// The pipelines that are no one's own, beside live video and language models: the peer's list of canonical names.
-const BUILT_IN: [&str; 10] = [
-    "text-to-image",
-    "image-to-image",
-    "image-to-video",
-    "text-to-video",
-    "upscale",
-    "audio-to-text",
-    "segment-anything-2",
-    "image-to-text",
-    "text-to-speech",
-    "noop",
-];
-
 /// The kind of work of an offered pipeline. Offers name none; whatever is not built in is somebody's own container.
 pub fn workload(pipeline: &Pipeline) -> Workload {
-    match pipeline.as_str() {
-        LIVE_VIDEO => Workload::LiveVideo,
-        "llm" => Workload::Llm,
-        name if BUILT_IN.contains(&name) => Workload::AiBatch,
-        _ => Workload::Byoc,
-    }
+    pipeline.workload().unwrap_or(Workload::Byoc)
 }
 
 /// What the peer calls a kind of request.
@@ -174,7 +152,7 @@ mod tests {
     #[test]
     fn what_nobody_built_in_is_somebodys_own() {
         for (name, expected) in [
-            (LIVE_VIDEO, Workload::LiveVideo),
+            ("live-video-to-video", Workload::LiveVideo),
             ("llm", Workload::Llm),
             ("text-to-image", Workload::AiBatch),
             ("openai-chat", Workload::Byoc),
