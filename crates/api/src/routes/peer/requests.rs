@@ -228,27 +228,33 @@ pub struct ByocSummary {
     stats: Stats,
 }
 
-/// The sums of a span, by a dimension.
-async fn summed(
-    state: &State,
-    query: &SpanQuery,
+/// A row for each name in a dimension, over a span; what has a sum among the columns has its histogram read too.
+async fn summed<T>(
+    state: State,
+    query: SpanQuery,
     workloads: &[Workload],
-    (by, columns, histograms): (Dimension, BTreeSet<Column>, BTreeSet<Measure>),
-) -> Result<Vec<SeriesRow>, Problem> {
+    by: Dimension,
+    columns: BTreeSet<Column>,
+    row: fn(&SeriesRow) -> T,
+) -> Result<Answer<Vec<T>>, Problem> {
+    let measure = |column: &Column| match column {
+        Column::Sum(measure) => Some(*measure),
+        _ => None,
+    };
     let network = state.network(query.network);
     let span = span(query.start, query.end, state.now())?;
     let question = Question {
         by: vec![by],
-        columns,
         filter: [reckon::of(workloads)].into(),
-        histograms,
+        histograms: columns.iter().filter_map(measure).collect(),
+        columns,
         span: minutes_of(&span),
         ..Question::default()
     };
     let rows = state.read(move |sources| {
         sources.warehouse.series(network, &question).map_err(Problem::warehouse)
     });
-    rows.await
+    Ok(Answer::for_ms(A_SECOND_MS, rows.await?.iter().map(row).collect()))
 }
 
 /// AI requests by pipeline
@@ -266,13 +272,12 @@ pub async fn ai_batch_summary(
     Given(state): Given<State>,
     Query(query): Query<SpanQuery>,
 ) -> Result<Answer<Vec<AiBatchSummary>>, Problem> {
-    let what = (Dimension::Pipeline, Stats::columns(), [Measure::EndToEndMs].into());
-    let rows = summed(&state, &query, &AI_BATCH, what).await?;
-    let row = |row: &SeriesRow| AiBatchSummary {
+    let columns = Stats::columns();
+    summed(state, query, &AI_BATCH, Dimension::Pipeline, columns, |row| AiBatchSummary {
         pipeline: reckon::text(row, 0),
         stats: Stats::of(&row.sums),
-    };
-    Ok(Answer::for_ms(A_SECOND_MS, rows.iter().map(row).collect()))
+    })
+    .await
 }
 
 /// BYOC requests
@@ -290,13 +295,12 @@ pub async fn byoc_summary(
     Given(state): Given<State>,
     Query(query): Query<SpanQuery>,
 ) -> Result<Answer<Vec<ByocSummary>>, Problem> {
-    let what = (Dimension::Pipeline, Stats::columns(), [Measure::EndToEndMs].into());
-    let rows = summed(&state, &query, &[Workload::Byoc], what).await?;
-    let row = |row: &SeriesRow| ByocSummary {
+    let columns = Stats::columns();
+    summed(state, query, &[Workload::Byoc], Dimension::Pipeline, columns, |row| ByocSummary {
         capability: reckon::text(row, 0),
         stats: Stats::of(&row.sums),
-    };
-    Ok(Answer::for_ms(A_SECOND_MS, rows.iter().map(row).collect()))
+    })
+    .await
 }
 
 /// The requests to one language model.
@@ -317,6 +321,10 @@ pub struct LlmSummary {
     avg_total_tokens: Option<f64>,
 }
 
+/// The tokens of an answer, those in and those out.
+const TOKENS: [Column; 2] =
+    [Column::Plain(Plain::PromptTokens), Column::Plain(Plain::CompletionTokens)];
+
 /// Language models
 ///
 /// The outcomes of requests in the time range, by model.
@@ -333,16 +341,13 @@ pub async fn llm_summary(
     Query(query): Query<SpanQuery>,
 ) -> Result<Answer<Vec<LlmSummary>>, Problem> {
     let measures = [Measure::FirstOutputMs, Measure::TokensPerSecondMilli];
-    let tokens = [Plain::PromptTokens, Plain::CompletionTokens];
-    let plains = [Plain::Jobs, Plain::Delivered].into_iter().chain(tokens).map(Column::Plain);
+    let plains = [Plain::Jobs, Plain::Delivered].map(Column::Plain).into_iter().chain(TOKENS);
     let columns = plains.chain(measures.map(Column::Sum)).collect();
-    let what = (Dimension::Model, columns, measures.into());
-    let rows = summed(&state, &query, &[Workload::Llm], what).await?;
-    let row = |row: &SeriesRow| {
-        let (sums, told) = (&row.sums, tokens.map(Column::Plain));
-        let counts = told.iter().filter_map(|column| sums.columns.get(column));
+    summed(state, query, &[Workload::Llm], Dimension::Model, columns, |row| {
+        let sums = &row.sums;
+        let counts = TOKENS.iter().filter_map(|column| sums.columns.get(column));
         let answered = reckon::plain(sums, Plain::Delivered);
-        let is_told = told.iter().any(|column| sums.columns.contains_key(column));
+        let is_told = TOKENS.iter().any(|column| sums.columns.contains_key(column));
         let total = counts.fold(0u64, |total, count| total.saturating_add(*count));
         LlmSummary {
             model: reckon::text(row, 0),
@@ -353,6 +358,6 @@ pub async fn llm_summary(
             avg_ttft_ms: reckon::mean(sums, Measure::FirstOutputMs),
             avg_total_tokens: if is_told { reckon::ratio(total, answered) } else { None },
         }
-    };
-    Ok(Answer::for_ms(A_SECOND_MS, rows.iter().map(row).collect()))
+    })
+    .await
 }
