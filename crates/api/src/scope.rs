@@ -137,15 +137,11 @@ impl Step {
 }
 
 /// Over which time.
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Time {
-    /// The start of the time range, in Unix milliseconds, rounded down to a whole step; if not given, an hour before
-    /// the end for steps of `1m`, six hours for `5m`, a day for `1h` and thirty days for `1d`.
-    #[param(value_type = u64, required = false)]
+    /// Its start, rounded down to a whole step; if not given, as far before the end as suits the step.
     pub from_ms: Option<UnixMillis>,
-    /// The end of the time range, in Unix milliseconds, rounded up to a whole step; now if not given.
-    #[param(value_type = u64, required = false)]
+    /// Its end, rounded up to a whole step; now if not given.
     pub to_ms: Option<UnixMillis>,
 }
 

@@ -19,24 +19,16 @@ use crate::state::State;
 /// How long it may take to walk through pages: so much later, what the first was asked about is still asked about.
 const WALK: Millis = Millis(3_600_000);
 
-/// What is asked for a page.
-pub struct Asked<'a> {
-    /// A dimension to group by.
-    pub by: &'a [Dimension],
+/// Which page of which time. Each path describes these parameters in its own words.
+pub struct Paging {
     /// `next` of the page before.
-    pub cursor: Option<&'a str>,
+    pub cursor: Option<String>,
+    /// The start of the time.
+    pub from_ms: Option<UnixMillis>,
     /// Rows on the page.
     pub limit: Option<Limit>,
-    /// The name of the list.
-    pub list: &'static str,
-    /// What the rows are to tell.
-    pub metrics: &'a [Metric],
-    /// What is asked about.
-    pub scope: &'a Scope,
-    /// The time that each row covers.
-    pub step: Step,
-    /// Over which time.
-    pub time: Time,
+    /// The end of the time.
+    pub to_ms: Option<UnixMillis>,
 }
 
 /// A page of rows.
@@ -76,13 +68,22 @@ impl After {
     }
 }
 
-/// Asks for a page.
-pub async fn page(state: &State, asked: Asked<'_>) -> Result<SeriesPage, Problem> {
-    let Asked { by, cursor, limit, list, metrics, scope, step, time } = asked;
+/// Asks for a page of `list`: what `scope` says, told apart `by` these dimensions, a row for each step.
+pub async fn page(
+    state: &State,
+    list: &'static str,
+    by: &[Dimension],
+    metrics: &[Metric],
+    step: Step,
+    scope: &Scope,
+    paging: Paging,
+) -> Result<SeriesPage, Problem> {
+    let Paging { cursor, from_ms, limit, to_ms } = paging;
+    let time = Time { from_ms, to_ms };
     let network = state.network(scope.network);
     let limit = limit.unwrap_or(Limit::DEFAULT);
     let list = List::new(list, &(network, scope, time, step, by, metrics));
-    let after: Option<After> = cursor.map(|cursor| list.key(cursor)).transpose()?;
+    let after: Option<After> = cursor.as_deref().map(|cursor| list.key(cursor)).transpose()?;
     let steps = match &after {
         Some(after) => after.steps(step, by, state.now())?,
         None => time.steps(step, state.now())?,

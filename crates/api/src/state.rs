@@ -8,6 +8,8 @@ use events::identity::PublisherKey;
 use events::refusal::Defect;
 use ledger::Ledger;
 use pace::Visitors;
+use sla::supply::Supply;
+use sla::window::Hour;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use warehouse::Reader;
@@ -118,7 +120,18 @@ pub struct Sources {
     pub warehouse: Arc<dyn Reader>,
 }
 
+/// How many hours back an offer is looked for: gateways tell of offers every 25 minutes where nothing is configured
+/// (go-livepeer's `-liveAICapReportInterval`), so a day bridges those that were away.
+const OFFER_HOURS: u64 = 24;
+
 impl Sources {
+    /// What each orchestrator offered at each of its service URLs, by the latest word in the day that ends with the
+    /// hour `last`.
+    pub fn offers(&self, network: Network, last: Hour) -> Result<Arc<[Supply]>, Problem> {
+        let first = Hour((last.0 + 1).saturating_sub(OFFER_HOURS));
+        self.warehouse.supply(network, first..=last).map_err(Problem::warehouse)
+    }
+
     /// The ledger as it is now.
     pub fn ledger(&self) -> Arc<Ledger> {
         (self.ledger)()

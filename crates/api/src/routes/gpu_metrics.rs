@@ -22,8 +22,8 @@ use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Queries, one_of};
 use crate::schema;
-use crate::scope::{Scope, Step, Time, moment};
-use crate::series::{Asked, SeriesPage, page};
+use crate::scope::{Scope, Step, moment};
+use crate::series::{Paging, SeriesPage, page};
 use crate::state::State;
 
 /// Which work. `o_wallet`, `gpu_id` and `workflow` are other names for `operator`, `gpu` and `pipeline`.
@@ -159,27 +159,28 @@ const fn quantile(measure: Measure, ppm: u32) -> Metric {
     Metric::Measured(measure, Statistic::Quantile(ppm))
 }
 
-/// The members that are metrics.
-const METRICS: &[(&str, Metric)] = &[
-    ("tenures", Metric::Sum(Plain::Tenures)),
-    ("fps_out_milli_mean", Metric::Measured(Measure::FpsOutMilli, Statistic::Mean)),
-    ("fps_out_milli_p5", quantile(Measure::FpsOutMilli, 50_000)),
-    ("fps_out_milli_p50", quantile(Measure::FpsOutMilli, 500_000)),
-    ("fps_in_milli_mean", Metric::Measured(Measure::FpsInMilli, Statistic::Mean)),
-    ("first_output_ms_p50", quantile(Measure::FirstOutputMs, 500_000)),
-    ("first_output_ms_p95", quantile(Measure::FirstOutputMs, 950_000)),
-    ("end_to_end_ms_p50", quantile(Measure::EndToEndMs, 500_000)),
-    ("end_to_end_ms_p95", quantile(Measure::EndToEndMs, 950_000)),
-    ("jitter_ppm_p50", quantile(Measure::JitterPpm, 500_000)),
-    (
-        "tokens_per_second_milli_mean",
-        Metric::Measured(Measure::TokensPerSecondMilli, Statistic::Mean),
-    ),
-    ("failure_ppm", Metric::Share(Obligation::Output)),
-    ("swap_ppm", Metric::Share(Obligation::Stay)),
-    ("down_kbps_mean", Metric::Reading(Plain::DownKbps)),
-    ("up_kbps_mean", Metric::Reading(Plain::UpKbps)),
-    ("utilisation_ppm_mean", Metric::Reading(Plain::UtilisationPpm)),
+const fn mean(measure: Measure) -> Metric {
+    Metric::Measured(measure, Statistic::Mean)
+}
+
+/// What is asked of every row.
+const METRICS: &[Metric] = &[
+    Metric::Sum(Plain::Tenures),
+    mean(Measure::FpsOutMilli),
+    quantile(Measure::FpsOutMilli, 50_000),
+    quantile(Measure::FpsOutMilli, 500_000),
+    mean(Measure::FpsInMilli),
+    quantile(Measure::FirstOutputMs, 500_000),
+    quantile(Measure::FirstOutputMs, 950_000),
+    quantile(Measure::EndToEndMs, 500_000),
+    quantile(Measure::EndToEndMs, 950_000),
+    quantile(Measure::JitterPpm, 500_000),
+    mean(Measure::TokensPerSecondMilli),
+    Metric::Share(Obligation::Output),
+    Metric::Share(Obligation::Stay),
+    Metric::Reading(Plain::DownKbps),
+    Metric::Reading(Plain::UpKbps),
+    Metric::Reading(Plain::UtilisationPpm),
 ];
 
 /// GPU capacity
@@ -200,23 +201,12 @@ pub async fn gpu_metrics(
     scope.gpu = one_of(("gpu", scope.gpu), ("gpu_id", gpu_id))?;
     scope.operator = one_of(("operator", scope.operator), ("o_wallet", o_wallet))?;
     scope.pipeline = one_of(("pipeline", scope.pipeline), ("workflow", workflow))?;
-    let metrics: Vec<Metric> = METRICS.iter().map(|(_, metric)| *metric).collect();
-    let asked = Asked {
-        by: BY,
-        cursor: cursor.as_deref(),
-        limit,
-        list: "gpu_metrics",
-        metrics: &metrics,
-        scope: &scope,
-        step: window.unwrap_or(Step::Hour),
-        time: Time { from_ms, to_ms },
-    };
-    let SeriesPage { limit, network, next, rows, steps } = page(&state, asked).await?;
+    let step = window.unwrap_or(Step::Hour);
+    let paging = Paging { cursor, from_ms, limit, to_ms };
+    let page = page(&state, "gpu_metrics", BY, METRICS, step, &scope, paging);
+    let SeriesPage { limit, network, next, rows, steps } = page.await?;
     let last = Hour::of(moment(steps.to.saturating_sub(1)));
-    let supply = state.read(move |sources| {
-        let hours = Hour(last.0.saturating_sub(24))..=last;
-        sources.warehouse.supply(network, hours).map_err(Problem::warehouse)
-    });
+    let supply = state.read(move |sources| sources.offers(network, last));
     let memories = memories(&supply.await?);
     let items = rows.iter().map(|row| gpu(row, &memories)).collect();
     let page = GpuPage { items, limit, network, next, window: steps.step };
@@ -245,53 +235,41 @@ fn gpu(row: &SeriesRow, memories: &BTreeMap<(String, String), Option<u64>>) -> G
         row.names.get(at).cloned().flatten()
     };
     let mut reasons = Reasons::default();
-    let mut told = |member: &'static str| {
-        let metric = METRICS.iter().find(|(known, _)| *known == member).map(|(_, metric)| *metric);
-        let value = metric.and_then(|metric| metric.of(&row.sums));
-        reasons.explain(member, value, || "nobody told of it".to_owned())
+    let mut told = |member: &'static str, metric: Metric| {
+        debug_assert!(METRICS.contains(&metric), "{member} is told and never asked for");
+        reasons.explain(member, metric.of(&row.sums), || "nobody told of it".to_owned())
     };
-    // What is not met is told here, as the network's catalogue of metrics names it.
-    let lacking = |met: Option<u64>| met.map(|met| 1_000_000u64.saturating_sub(met));
-    let numbers = GpuMetrics {
-        from_ms: moment(row.minute.unwrap_or_default()),
-        operator: None,
-        signer: None,
-        hardware: None,
-        gpu: None,
-        region: None,
-        pipeline: None,
-        model: None,
-        tenures: told("tenures"),
-        fps_out_milli_mean: told("fps_out_milli_mean"),
-        fps_out_milli_p5: told("fps_out_milli_p5"),
-        fps_out_milli_p50: told("fps_out_milli_p50"),
-        fps_in_milli_mean: told("fps_in_milli_mean"),
-        first_output_ms_p50: told("first_output_ms_p50"),
-        first_output_ms_p95: told("first_output_ms_p95"),
-        end_to_end_ms_p50: told("end_to_end_ms_p50"),
-        end_to_end_ms_p95: told("end_to_end_ms_p95"),
-        jitter_ppm_p50: told("jitter_ppm_p50"),
-        tokens_per_second_milli_mean: told("tokens_per_second_milli_mean"),
-        failure_ppm: lacking(told("failure_ppm")),
-        swap_ppm: lacking(told("swap_ppm")),
-        down_kbps_mean: told("down_kbps_mean"),
-        up_kbps_mean: told("up_kbps_mean"),
-        cue_ppm: None,
-        utilisation_ppm_mean: told("utilisation_ppm_mean"),
-        vram_bytes: None,
-        cuda_version: None,
-        reasons: Reasons::default(),
-    };
+    let tenures = told("tenures", Metric::Sum(Plain::Tenures));
+    let fps_out_milli_mean = told("fps_out_milli_mean", mean(Measure::FpsOutMilli));
+    let fps_out_milli_p5 = told("fps_out_milli_p5", quantile(Measure::FpsOutMilli, 50_000));
+    let fps_out_milli_p50 = told("fps_out_milli_p50", quantile(Measure::FpsOutMilli, 500_000));
+    let fps_in_milli_mean = told("fps_in_milli_mean", mean(Measure::FpsInMilli));
+    let first_output_ms_p50 =
+        told("first_output_ms_p50", quantile(Measure::FirstOutputMs, 500_000));
+    let first_output_ms_p95 =
+        told("first_output_ms_p95", quantile(Measure::FirstOutputMs, 950_000));
+    let end_to_end_ms_p50 = told("end_to_end_ms_p50", quantile(Measure::EndToEndMs, 500_000));
+    let end_to_end_ms_p95 = told("end_to_end_ms_p95", quantile(Measure::EndToEndMs, 950_000));
+    let jitter_ppm_p50 = told("jitter_ppm_p50", quantile(Measure::JitterPpm, 500_000));
+    let tokens_per_second_milli_mean =
+        told("tokens_per_second_milli_mean", mean(Measure::TokensPerSecondMilli));
+    let failure_ppm = told("failure_ppm", Metric::Share(Obligation::Output)).map(complement);
+    let swap_ppm = told("swap_ppm", Metric::Share(Obligation::Stay)).map(complement);
+    let down_kbps_mean = told("down_kbps_mean", Metric::Reading(Plain::DownKbps));
+    let up_kbps_mean = told("up_kbps_mean", Metric::Reading(Plain::UpKbps));
+    let utilisation_ppm_mean = told("utilisation_ppm_mean", Metric::Reading(Plain::UtilisationPpm));
     let operator = name(Dimension::Operator);
     let card = name(Dimension::Gpu).or_else(|| name(Dimension::Hardware));
-    let memory = operator.as_deref().zip(card.as_deref()).and_then(|(operator, card)| {
-        memories.get(&(operator.to_owned(), card.to_owned())).copied().flatten()
-    });
+    let place = operator.as_deref().zip(card.as_deref());
+    let place = place.map(|(operator, card)| (operator.to_owned(), card.to_owned()));
+    let memory = place.and_then(|place| memories.get(&place).copied().flatten());
     let untold = || "no event of this network tells it".to_owned();
+    let unsaid = || "no offer of the last day says".to_owned();
     let mut named = |member: &'static str, value: Option<Arc<str>>| {
         reasons.explain(member, value, || "nobody named one".to_owned())
     };
     GpuMetrics {
+        from_ms: moment(row.minute.unwrap_or_default()),
         operator: named("operator", operator),
         signer: named("signer", name(Dimension::Signer)),
         hardware: named("hardware", name(Dimension::Hardware)),
@@ -299,11 +277,30 @@ fn gpu(row: &SeriesRow, memories: &BTreeMap<(String, String), Option<u64>>) -> G
         region: named("region", name(Dimension::Region)),
         pipeline: named("pipeline", name(Dimension::Pipeline)),
         model: named("model", name(Dimension::Model)),
+        tenures,
+        fps_out_milli_mean,
+        fps_out_milli_p5,
+        fps_out_milli_p50,
+        fps_in_milli_mean,
+        first_output_ms_p50,
+        first_output_ms_p95,
+        end_to_end_ms_p50,
+        end_to_end_ms_p95,
+        jitter_ppm_p50,
+        tokens_per_second_milli_mean,
+        failure_ppm,
+        swap_ppm,
+        down_kbps_mean,
+        up_kbps_mean,
         cue_ppm: reasons.explain("cue_ppm", None, untold),
-        vram_bytes: reasons
-            .explain("vram_bytes", memory, || "no offer of the last day says".into()),
+        utilisation_ppm_mean,
+        vram_bytes: reasons.explain("vram_bytes", memory, unsaid),
         cuda_version: reasons.explain("cuda_version", None, untold),
         reasons,
-        ..numbers
     }
+}
+
+/// The share that did not meet what this share met, in parts per million.
+fn complement(met_ppm: u64) -> u64 {
+    1_000_000u64.saturating_sub(met_ppm)
 }

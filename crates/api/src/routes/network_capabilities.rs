@@ -20,10 +20,6 @@ use crate::query::{Limit, Query};
 use crate::schema;
 use crate::state::State;
 
-/// How many hours back an offer is looked for: gateways tell of offers every 25 minutes where nothing is configured
-/// (go-livepeer's `-liveAICapReportInterval`), so a day bridges those that were away.
-const HOURS: u64 = 24;
-
 /// Whose offers.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -241,11 +237,7 @@ pub async fn network_capabilities(
     let after: Option<(Address, ServiceUrl)> =
         query.cursor.as_deref().map(|cursor| list.key(cursor)).transpose()?;
     let last = Hour::of(state.now());
-    let supply = state.read(move |sources| {
-        let hours = Hour(last.0.saturating_sub(HOURS))..=last;
-        sources.warehouse.supply(network, hours).map_err(Problem::warehouse)
-    });
-    let supply = supply.await?;
+    let supply = state.read(move |sources| sources.offers(network, last)).await?;
     let behind = |supply: &&Supply| {
         let key = (supply.operator, &supply.url);
         after.as_ref().is_none_or(|(operator, url)| key > (*operator, url))

@@ -21,8 +21,8 @@ use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Queries};
 use crate::schema;
-use crate::scope::{Scope, Step, Time, moment};
-use crate::series::{Asked, SeriesPage, page};
+use crate::scope::{Scope, Step, moment};
+use crate::series::{Paging, SeriesPage, page};
 use crate::state::State;
 
 /// Which demand.
@@ -147,22 +147,12 @@ pub async fn network_demand(
     Queries(query, scope): Queries<DemandQuery, Scope>,
 ) -> Result<Answer<DemandPage>, Problem> {
     let DemandQuery { cursor, from_ms, interval, limit, to_ms } = query;
-    let asked = Asked {
-        by: BY,
-        cursor: cursor.as_deref(),
-        limit,
-        list: "network_demand",
-        metrics: METRICS,
-        scope: &scope,
-        step: interval.unwrap_or(Step::Hour),
-        time: Time { from_ms, to_ms },
-    };
-    let SeriesPage { limit, network, next, rows, steps } = page(&state, asked).await?;
+    let step = interval.unwrap_or(Step::Hour);
+    let paging = Paging { cursor, from_ms, limit, to_ms };
+    let page = page(&state, "network_demand", BY, METRICS, step, &scope, paging);
+    let SeriesPage { limit, network, next, rows, steps } = page.await?;
     let last = Hour::of(moment(steps.to.saturating_sub(1)));
-    let supply = state.read(move |sources| {
-        let hours = Hour(last.0.saturating_sub(24))..=last;
-        sources.warehouse.supply(network, hours).map_err(Problem::warehouse)
-    });
+    let supply = state.read(move |sources| sources.offers(network, last));
     let capacity = capacities(&supply.await?);
     let step_ms = steps.step.minutes() * sla::rollup::MINUTE_MS;
     let items = rows.iter().map(|row| demand(row, &capacity, step_ms)).collect();

@@ -16,8 +16,8 @@ use crate::answer::{A_SECOND_MS, Answer, Reasons};
 use crate::problem::{Problem, Problems};
 use crate::query::{Limit, Queries, shown};
 use crate::schema;
-use crate::scope::{Scope, Step, Time, moment};
-use crate::series::{Asked, SeriesPage, page};
+use crate::scope::{Scope, Step, moment};
+use crate::series::{Paging, SeriesPage, page};
 use crate::state::State;
 
 /// The most metrics that are asked for at once.
@@ -167,17 +167,10 @@ pub async fn query(
     let by = by.map_or_else(Vec::new, |Words(by)| by);
     let jobs = || vec![Metric::Sum(sla::rollup::column::Plain::Jobs)];
     let metrics = metrics.map_or_else(jobs, |Words(metrics)| metrics);
-    let asked = Asked {
-        by: &by,
-        cursor: cursor.as_deref(),
-        limit,
-        list: "query",
-        metrics: &metrics,
-        scope: &scope,
-        step: step.unwrap_or(Step::Hour),
-        time: Time { from_ms, to_ms },
-    };
-    let SeriesPage { limit, network, next, rows, steps } = page(&state, asked).await?;
+    let step = step.unwrap_or(Step::Hour);
+    let paging = Paging { cursor, from_ms, limit, to_ms };
+    let page = page(&state, "query", &by, &metrics, step, &scope, paging);
+    let SeriesPage { limit, network, next, rows, steps } = page.await?;
     let items = rows.iter().flat_map(|row| metrics.iter().map(|metric| sum(row, *metric)));
     let sums = Sums {
         from_ms: moment(steps.from),

@@ -203,6 +203,17 @@ async fn demand_and_cards_are_told_by_their_dimensions() {
 }
 
 #[tokio::test]
+async fn offers_are_those_of_24_hours() {
+    let world = World::settled();
+    for (hours_later, expected) in [(23, 3), (24, 0)] {
+        let now_ms = sample::HOUR.end().0 + hours_later * 3_600_000;
+        world.now_ms.store(now_ms, std::sync::atomic::Ordering::SeqCst);
+        let answer = world.json("/v1/network/capabilities").await;
+        assert_eq!(items(&answer).len(), expected, "{hours_later} hours later");
+    }
+}
+
+#[tokio::test]
 async fn offers_are_listed_and_paged() {
     let world = World::settled();
     let whole = world.json("/v1/network/capabilities").await;
