@@ -66,7 +66,7 @@ fn word(teller: u8, minutes: u64, offers: Vec<Offer>) -> Word {
 fn one(mut words: Vec<Word>) -> Supply {
     let [first] = <[Supply; 1]>::try_from(offered(&words)).unwrap();
     words.reverse();
-    assert_eq!(offered(&words), [first.clone()]);
+    assert_eq!(offered(&words), std::slice::from_ref(&first));
     first
 }
 

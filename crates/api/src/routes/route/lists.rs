@@ -181,7 +181,13 @@ pub async fn orchestrators(
 /// Who would be listed by the policy in the body, which is used once and kept nowhere.
 #[utoipa::path(
     post, path = "/v1/route/orchestrators", tag = "routing", params(RouteQuery),
-    request_body(content = String, content_type = "application/toml", description = "The policy, as its file.", example = json!(DEFAULT)),
+    request_body(
+        description = "The policy, as its file.",
+        content(
+            (String = "application/toml", example = json!(DEFAULT)),
+            (String = "text/plain", example = json!(DEFAULT)),
+        ),
+    ),
     responses((status = 200, description = "The list.", body = RouteList), TriedProblems, Problems),
 )]
 pub async fn try_orchestrators(
@@ -283,7 +289,13 @@ pub async fn excluded(
 /// Everybody whom the policy in the body would leave out; it is used once and kept nowhere.
 #[utoipa::path(
     post, path = "/v1/route/excluded", tag = "routing", params(RouteQuery),
-    request_body(content = String, content_type = "application/toml", description = "The policy, as its file.", example = json!(DEFAULT)),
+    request_body(
+        description = "The policy, as its file.",
+        content(
+            (String = "application/toml", example = json!(DEFAULT)),
+            (String = "text/plain", example = json!(DEFAULT)),
+        ),
+    ),
     responses((status = 200, description = "Those who would be left out.", body = RouteExcluded), TriedProblems, Problems),
 )]
 pub async fn try_excluded(

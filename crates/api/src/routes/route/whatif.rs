@@ -100,7 +100,13 @@ pub async fn whatif(
 /// The same replay of the policy in the body, which is used once and kept nowhere.
 #[utoipa::path(
     post, path = "/v1/route/whatif", tag = "routing", params(RouteQuery, DaysQuery),
-    request_body(content = String, content_type = "application/toml", description = "The policy, as its file.", example = json!(DEFAULT)),
+    request_body(
+        description = "The policy, as its file.",
+        content(
+            (String = "application/toml", example = json!(DEFAULT)),
+            (String = "text/plain", example = json!(DEFAULT)),
+        ),
+    ),
     extensions(("x-naap-cost" = json!(300))),
     responses((status = 200, description = "What would have changed.", body = WhatIfAnswer), TriedProblems, Problems),
 )]
