@@ -49,6 +49,6 @@ done
 "$work/clients" "http://$api" simulation
 "$work/python/bin/python" "$here/gateway.py" "http://$api" simulation
 # It keeps what it learned beside where it runs.
-(cd "$work" && python/bin/schemathesis --config-file "$here/schemathesis.toml" run "http://$api/v1/openapi.json" \
+(cd "$work" && SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 python/bin/schemathesis --config-file "$here/schemathesis.toml" run "http://$api/v1/openapi.json" \
   --url "http://$api" --seed 1)
 kill -0 "$server" || { echo "the server ended"; tail -20 "$work/log"; exit 1; }
