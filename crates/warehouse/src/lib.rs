@@ -291,8 +291,8 @@ pub trait Warehouse: Reader {
     /// Marks hours as ones whose longer windows are made, or are not to be.
     fn record_rolled(&self, network: Network, hours: &[Hour]) -> Result<(), Error>;
 
-    /// Keeps the counts of a settled hour for people to look at, what was offered in it and what tests gave, in place of those before;
-    /// [`Self::record_hour`] does so itself. Minutes older than [`MINUTES_KEPT`] before the newest hour go.
+    /// Keeps the counts of a settled hour for people to look at, what was offered in it and what tests gave, in place of
+    /// those before; [`Self::record_hour`] does so itself. Minutes older than [`MINUTES_KEPT`] before the newest hour go.
     fn record_rollup(
         &self,
         network: Network,

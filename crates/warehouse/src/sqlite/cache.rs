@@ -127,7 +127,7 @@ mod tests {
         assert!(ask(&cache, hour(3), 7, half).1);
         assert!(ask(&cache, hour(2), 7, half).1, "used least, so it went");
         assert!(ask(&cache, hour(2), 8, half).1, "outdated");
-        assert!(ask(&cache, hour(2), 8, 1).1.eq(&false));
+        assert!(!ask(&cache, hour(2), 8, 1).1);
         assert!(ask(&cache, hour(4), 7, 2 * BYTES_MAX).1);
         assert!(ask(&cache, hour(4), 7, 1).1, "too large to be kept");
     }
